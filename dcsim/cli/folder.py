@@ -1,0 +1,62 @@
+"""The folder that a run writes: claimed before the run starts, because hours later is too late to say no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from dcsim.errors import DcsimError
+
+#: What a run leaves in its folder. An earlier run's are removed, lest one of them is taken for this run's.
+FILES = (
+    "scenario.yaml",
+    "manifest.json",
+    "summary.json",
+    "jobs.parquet",
+    "attempts.parquet",
+    "racks.parquet",
+    "facility.parquet",
+    "report.html",
+)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[Path]:
+    """`folder`, made and found writable. If it was made here and the run fails with it empty, it goes again.
+
+    Raises DcsimError when it cannot be written, or holds something other than an earlier run.
+    """
+    made = not folder.exists()
+    _claim(folder)
+    try:
+        yield folder
+    except BaseException:
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier run left in `folder`."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _claim(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+        others = {path.name for path in folder.iterdir()} - set(FILES)
+        is_run = (folder / "manifest.json").is_file()
+    except FileExistsError:
+        raise DcsimError(f"--out {folder}: found a file, want a folder") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DcsimError(f"--out {folder}: cannot write there: {reason}") from None
+    if others and not is_run:
+        raise DcsimError(
+            f"--out {folder}: found a folder that holds something else, want a new one or a run's"
+        )

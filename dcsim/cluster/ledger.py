@@ -1,0 +1,48 @@
+"""Power of a part of a rack, integrated exactly: power is piecewise constant, every step is a product."""
+
+from __future__ import annotations
+
+
+class Cell:
+    """The nodes of one pool in one rack: their power at the nodes' output of the power supplies, and its integral."""
+
+    __slots__ = ("busy", "busy_s", "energy_j", "holders", "idle_w", "pool", "power_w", "rack", "since_s")
+
+    def __init__(self, rack: int, pool: int, idle_w: float) -> None:
+        self.rack, self.pool = rack, pool
+        """numbers of its rack and its pool in the cluster"""
+        self.idle_w = idle_w
+        """power with no job, W"""
+        self.power_w = idle_w
+        """power now, W"""
+        self.energy_j = 0.0
+        """energy up to `since_s`, J"""
+        self.since_s = 0.0
+        self.holders = 0
+        """devices and hosts that serve at least one job"""
+        self.busy = 0.0
+        """devices in use (a device that is half used counts half; hosts do not count)"""
+        self.busy_s = 0.0
+        """integral of `busy` up to `since_s`, device-seconds"""
+
+    def change(self, time_s: float, watts: float, holders: int, devices: float) -> None:
+        """Add `watts`, `holders` and `devices` in use from `time_s` [s] on; negative numbers take away."""
+        span = time_s - self.since_s
+        self.energy_j += self.power_w * span
+        self.busy_s += self.busy * span
+        self.since_s = time_s
+        self.holders += holders
+        if self.holders:
+            self.power_w += watts
+            self.busy += devices
+        else:  # summed afresh whenever the cell goes idle, so that rounding never accumulates
+            self.power_w = self.idle_w
+            self.busy = 0.0
+
+    def energy_at(self, time_s: float) -> float:
+        """Energy from the start to `time_s` [s], which must not lie before the last change, J."""
+        return self.energy_j + self.power_w * (time_s - self.since_s)
+
+    def busy_at(self, time_s: float) -> float:
+        """Integral of the devices in use from the start to `time_s` [s], device-seconds."""
+        return self.busy_s + self.busy * (time_s - self.since_s)

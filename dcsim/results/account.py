@@ -1,0 +1,106 @@
+"""What a run leaves behind for the books: the job table, and what each pool and site used.
+
+`dcsim.sim` fills these in; `energy`, `tables` and `summary` read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcsim.facility.chain import FacilitySeries
+from dcsim.facility.embodied import Band
+from dcsim.results.recorder import JobTable
+from dcsim.scenario.models import Scenario
+from dcsim.service import FloatArray, IntArray
+
+BOUNDARIES = ("chip", "board", "node", "rack", "facility")
+"""where a job's energy can be measured, from the inside out"""
+
+
+@dataclass(frozen=True)
+class PoolAccount:
+    """One pool over the run; energies in J."""
+
+    name: str
+    site: str
+    system: str
+    family: str
+    nodes: int
+    devices: int
+    idle_w: tuple[float, float, float]
+    """idle power of all chips, boards and hosts of the pool, W"""
+    compute_j: float
+    """at the output of the nodes' power supplies, as the meters integrated it"""
+    it_j: float
+    """at the racks' meters, with the pool's part of the switches"""
+    facility_j: float
+    """at the utility meter: the pool's part by IT energy"""
+    rack_marginal: float
+    """what one more joule in a node costs at the rack's meter, weighted by power"""
+    facility_marginal: float
+    """what one more joule at a rack's meter costs at the utility meter"""
+    down_s: float
+    """node-seconds of outages"""
+    price_usd: float | None
+    """of all its nodes and their part of the racks"""
+    embodied_kg: Band | None
+
+
+@dataclass(frozen=True)
+class SiteAccount:
+    """One site over the run."""
+
+    name: str
+    series: FacilitySeries
+    compute_j: float
+    cells: IntArray
+    """numbers of its cells"""
+    cell_it_w: FloatArray
+    """power at the racks' meters, shape (intervals, cells), W"""
+    figures: dict[str, float]
+    """tariffs and lifetimes of the catalog's cost entry"""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The parts of racks over time; arrays over cells, or of shape (intervals, cells)."""
+
+    edges_s: FloatArray
+    rack: Sequence[str]
+    group: Sequence[str]
+    pool: IntArray
+    site: Sequence[str]
+    compute_w: FloatArray
+    busy_share: FloatArray
+
+
+@dataclass(frozen=True)
+class RunAccount:
+    """All of one run."""
+
+    scenario: Scenario
+    table: JobTable
+    until_s: float
+    """moment at which the run stopped"""
+    pools: Sequence[PoolAccount]
+    sites: Sequence[SiteAccount]
+    cells: Cells
+    device_pool: IntArray
+    """pool of each device"""
+    class_devices: FloatArray
+    """devices in use by a job, shape (classes, pools)"""
+    manifest: dict[str, object]
+    grades: dict[str, int]
+    """catalog numbers that the run read, by grade"""
+    warnings: Sequence[str]
+    dropped_rows: int
+    events: int
+    wall_s: float
+    interrupted: bool
+
+    def pool_of(self, device: IntArray) -> IntArray:
+        """Pool of each job by the device it holds or held, -1 where it never started; shape of `device`."""
+        return np.where(device >= 0, self.device_pool[np.maximum(device, 0)], -1)

@@ -1,0 +1,167 @@
+"""What a run gives back: a summary, tables, figures, a report, and a folder that holds all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from dcsim import scenario as scenarios
+from dcsim.errors import DcsimError
+from dcsim.results import columns, energy, summary, tables
+from dcsim.results.account import RunAccount
+from dcsim.results.columns import Column
+from dcsim.results.tables import Table
+from dcsim.scenario.models import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dcsim.report import Plots
+
+_TABLES = {"jobs": columns.JOBS, "attempts": columns.ATTEMPTS, "racks": columns.RACKS, "facility": columns.FACILITY}
+_ROWS = 1 << 20  # of one row group
+
+
+class ResultError(DcsimError):
+    """A run folder that cannot be written or read."""
+
+
+class _Source(Protocol):
+    """Where tables come from: the account of a run, or a run folder."""
+
+    def pieces(self, name: str) -> Iterator[Table]:
+        """A table in pieces, in order."""
+
+
+class _Live:
+    def __init__(self, account: RunAccount, shares: energy.Rates) -> None:
+        self.account, self.shares = account, shares
+
+    def pieces(self, name: str) -> Iterator[Table]:
+        """Made from the account."""
+        if name == "jobs":
+            return tables.job_pieces(self.account, self.shares)
+        return iter([getattr(tables, name)(self.account)])
+
+
+class _Saved:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def pieces(self, name: str) -> Iterator[Table]:
+        """Read from the folder's Parquet files."""
+        import pyarrow.parquet as pq
+
+        path = self.folder / f"{name}.parquet"
+        try:
+            table = pq.read_table(path)
+        except (OSError, ValueError) as error:
+            raise ResultError(f"{path}: not a table of a run folder ({type(error).__name__})") from None
+        yield {column: table[column].to_numpy() for column in table.column_names}
+
+
+class Result:
+    """One finished run. Tables are pandas frames, made when they are asked for."""
+
+    def __init__(self, scenario: Scenario, manifest: dict[str, Any], summary: dict[str, Any], source: _Source,
+                 interrupted: bool = False) -> None:
+        self.scenario, self.manifest, self.summary, self._source = scenario, manifest, summary, source
+        self.interrupted = interrupted
+        """whether the run was stopped before its end"""
+
+    @classmethod
+    def of(cls, account: RunAccount) -> Result:
+        """The result of a run that has just ended."""
+        shares = energy.rates(account)
+        figures = summary.summarise(account, shares)
+        return cls(account.scenario, account.manifest, figures, _Live(account, shares), account.interrupted)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Result:
+        """Read a run folder back. ResultError when it is none."""
+        folder = Path(folder)
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            figures = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ResultError(f"{folder}: not a run folder: {error}") from None
+        return cls(scenarios.read_back(folder / "scenario.yaml"), manifest, figures, _Saved(folder),
+                   bool(manifest.get("interrupted", False)))
+
+    # ------------------------------------------------------------ tables
+
+    @cached_property
+    def jobs(self) -> pd.DataFrame:
+        """A row per job (see `dcsim.results.columns.JOBS`)."""
+        return self._frame("jobs")
+
+    @cached_property
+    def attempts(self) -> pd.DataFrame:
+        """A row per start of every job that started more than once."""
+        return self._frame("attempts")
+
+    @cached_property
+    def racks(self) -> pd.DataFrame:
+        """A row per interval and part of a rack."""
+        return self._frame("racks")
+
+    @cached_property
+    def facility(self) -> pd.DataFrame:
+        """A row per interval and site."""
+        return self._frame("facility")
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        pieces = list(self._source.pieces(name))
+        names = [column.name for column in _TABLES[name]]
+        if not pieces:
+            return pd.DataFrame({column: [] for column in names})
+        return pd.DataFrame({column: np.concatenate([piece[column] for piece in pieces]) for column in names})
+
+    # ------------------------------------------------------------ to look at, to keep
+
+    @property
+    def plot(self) -> Plots:
+        """Figures: `result.plot.power()`, `.latency()`, `.energy_per_job()`."""
+        from dcsim.report import Plots
+
+        return Plots(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the one-file HTML report; return its path."""
+        from dcsim.report import write_html
+
+        return write_html(self, Path(path))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the run folder: scenario.yaml, manifest.json, summary.json and the tables. ResultError when it cannot."""
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "scenario.yaml").write_text(scenarios.dump(self.scenario), encoding="utf-8")
+            for name, content in (("manifest", self.manifest), ("summary", self.summary)):
+                (folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            for name, kinds in _TABLES.items():
+                _write_parquet(folder / f"{name}.parquet", kinds, self._source.pieces(name))
+        except OSError as error:
+            raise ResultError(f"{folder}: cannot be written: {error.strerror or error}") from None
+        return folder
+
+
+def _write_parquet(path: Path, kinds: Sequence[Column], pieces: Iterator[Table]) -> None:
+    """One row group a piece, so that memory stays bounded by the piece."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "flag": pa.bool_()}
+    schema = pa.schema([pa.field(column.name, arrow[column.kind], metadata={"unit": column.unit}) for column in kinds])
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for piece in pieces:
+            values = [pa.array(piece[column.name], type=arrow[column.kind], from_pandas=column.kind != "float") for column in kinds]
+            writer.write_table(pa.Table.from_arrays(values, schema=schema), row_group_size=_ROWS)

@@ -1,0 +1,345 @@
+"""The summary of a run: the keys of `summary.json`. A key that the run has no answer for is absent, never zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dcsim.facility import cost, embodied, kpi
+from dcsim.facility.arrays import J_PER_KWH
+from dcsim.facility.embodied import Band
+from dcsim.results import energy
+from dcsim.results.account import BOUNDARIES, PoolAccount, RunAccount, SiteAccount
+from dcsim.results.energy import Rates
+from dcsim.results.tables import COMPLETED, QUEUED, REJECTED, RUNNING, JobView
+from dcsim.service import FloatArray
+
+Block = dict[str, Any]
+
+_PERCENTILES = (50, 95, 99)
+
+
+def summarise(account: RunAccount, shares: Rates) -> Block:
+    """All blocks of the summary, those of each site under `sites` as well."""
+    streams = {name: _Stream(account, shares, name) for name in account.scenario.streams}
+    pools = {pool.name: _pool(account, shares, number) for number, pool in enumerate(account.pools)}
+    sites = {site.name: _site(account, [site]) for site in account.sites}
+    whole = _site(account, account.sites)
+    money = whole.get("cost", {}) if isinstance(whole.get("cost"), dict) else {}
+    completed = sum(int(stream.counts[COMPLETED]) for stream in streams.values())
+    if "total_usd" in money and completed:
+        money["usd_per_1000_jobs"] = money["total_usd"] / completed * 1000.0
+    tokens = sum(stream.tokens for stream in streams.values())
+    shared = [stream.cost_usd for stream in streams.values() if stream.tokens]
+    if tokens and all(value is not None for value in shared):
+        money["usd_per_million_tokens"] = sum(value for value in shared if value is not None) / tokens * 1e6
+    return {
+        "jobs": _jobs(account, list(streams.values())),
+        "streams": {name: stream.block for name, stream in streams.items()},
+        "pools": pools,
+        "sites": sites,
+        **whole,
+        "trust": _trust(account, shares, list(streams.values())),
+        "run": {
+            "seed": account.manifest["seed"],
+            "simulated_s": account.until_s,
+            "wall_s": account.wall_s,
+            "events": account.events,
+            "jobs_per_wall_s": completed / account.wall_s if account.wall_s > 0 else 0.0,
+            "version": account.manifest["version"],
+        },
+    }
+
+
+# ---------------------------------------------------------------- jobs
+
+
+def _distribution(values: FloatArray) -> Block:
+    """Mean and percentiles (linear interpolation) of finite values; empty without any."""
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return {}
+    marks = np.percentile(values, _PERCENTILES)
+    return {"mean": float(values.mean())} | {f"p{mark}": float(value) for mark, value in zip(_PERCENTILES, marks, strict=True)}
+
+
+class _Stream:
+    """One stream gathered over its blocks."""
+
+    def __init__(self, account: RunAccount, shares: Rates, name: str) -> None:
+        scenario = account.scenario.streams[name]
+        waits: list[FloatArray] = []
+        latencies: list[FloatArray] = []
+        first: list[FloatArray] = []
+        per_token: list[FloatArray] = []
+        self.counts = np.zeros(4, dtype=np.int64)
+        self.met: int | None = None
+        self.tokens = 0.0
+        marginal, loaded = np.zeros(len(BOUNDARIES)), np.zeros(len(BOUNDARIES))
+        busy_s = np.zeros(len(account.pools))
+        site_j = np.zeros(len(account.pools))
+        for block in account.table.blocks:
+            if block.stream != name:
+                continue
+            view = JobView(account, block)
+            self.counts += np.bincount(view.status, minlength=4)
+            waits.append(view.wait_s)
+            latencies.append(view.latency_s)
+            if view.ttft_s is not None and view.tpot_s is not None:
+                first.append(view.ttft_s)
+                per_token.append(view.tpot_s)
+                self.tokens += float(view.sizes["output_tokens"][view.status == COMPLETED].sum())
+            met = view.meets(scenario.slo)
+            if met is not None:
+                self.met = (self.met or 0) + int(met.sum())
+            found, added, shared = energy.per_job(account, block, shares)
+            marginal += added.sum(axis=1)
+            loaded += shared.sum(axis=1)
+            started = found.pool >= 0
+            busy_s += np.bincount(found.pool[started], found.busy_s[started], len(account.pools))
+            site_j += np.bincount(found.pool[started], shared[-1][started], len(account.pools))
+        self.waits, self.latencies = _join(waits), _join(latencies)
+        self.cost_usd = _cost_of(account, shares, site_j, busy_s)
+        self.block = self._block(account, marginal, loaded, site_j, _join(first), _join(per_token))
+
+    def _block(self, account: RunAccount, marginal: FloatArray, loaded: FloatArray, site_j: FloatArray,
+               ttft_s: FloatArray, tpot_s: FloatArray) -> Block:
+        completed = int(self.counts[COMPLETED])
+        block = _counts(self.counts, account.until_s) | _times(self.waits, self.latencies)
+        for key, values in (("ttft_s", ttft_s), ("tpot_s", tpot_s)):
+            if distribution := _distribution(values):
+                block[key] = distribution
+        if self.met is not None:
+            block["slo_attainment"] = self.met / max(int(self.counts.sum()), 1)
+            block["goodput_per_s"] = self.met / account.until_s
+        if completed:
+            block["energy_j_per_job"] = {
+                boundary: {"marginal": float(added) / completed, "loaded": float(shared) / completed}
+                for boundary, added, shared in zip(BOUNDARIES, marginal, loaded, strict=True)
+            }
+            site_of = {site.name: site for site in account.sites}
+            carbon_g = water_l = 0.0
+            for pool, joules in zip(account.pools, site_j.tolist(), strict=True):
+                series = site_of[pool.site].series
+                used_j = float(series.facility_w @ series.interval_s)
+                if used_j:
+                    carbon_g += joules / used_j * float(series.carbon_g.sum())
+                    water_l += joules / used_j * float(series.withdrawn_l.sum())
+            if _has_carbon(account.sites):
+                block["carbon_g_per_job"] = carbon_g / completed
+            block["water_ml_per_job"] = water_l / completed * 1000.0
+            if self.cost_usd is not None:
+                block["cost_usd_per_job"] = self.cost_usd / completed
+        return block
+
+
+def _join(pieces: list[FloatArray]) -> FloatArray:
+    return np.concatenate(pieces) if pieces else np.zeros(0)
+
+
+def _counts(counts: np.ndarray[Any, Any], until_s: float) -> Block:
+    return {
+        "submitted": int(counts.sum()),
+        "completed": int(counts[COMPLETED]),
+        "rejected": int(counts[REJECTED]),
+        "failed": 0,
+        "queued": int(counts[QUEUED]),
+        "running": int(counts[RUNNING]),
+        "throughput_per_s": float(counts[COMPLETED]) / until_s,
+    }
+
+
+def _times(waits: FloatArray, latencies: FloatArray) -> Block:
+    found = {"wait_s": _distribution(waits), "latency_s": _distribution(latencies)}
+    return {key: value for key, value in found.items() if value}
+
+
+def _jobs(account: RunAccount, streams: list[_Stream]) -> Block:
+    block = _counts(np.sum([stream.counts for stream in streams], axis=0), account.until_s)
+    judged = [stream for stream in streams if stream.met is not None]
+    if judged:
+        submitted = sum(int(stream.counts.sum()) for stream in judged)
+        block["slo_attainment"] = sum(stream.met or 0 for stream in judged) / max(submitted, 1)
+    block |= _times(_join([stream.waits for stream in streams]), _join([stream.latencies for stream in streams]))
+    block["dropped_rows"] = account.dropped_rows
+    return block
+
+
+# ---------------------------------------------------------------- hardware
+
+
+def _pool(account: RunAccount, shares: Rates, number: int) -> Block:
+    pool = account.pools[number]
+    return {
+        "devices": pool.devices,
+        "utilisation": float(shares.busy_s[number]) / (pool.devices * account.until_s),
+        "energy_kwh": pool.compute_j / J_PER_KWH,
+        "idle_energy_kwh": sum(pool.idle_w) * account.until_s / J_PER_KWH,
+        "availability": 1.0 - pool.down_s / (pool.nodes * account.until_s),
+    }
+
+
+def _site(account: RunAccount, sites: list[SiteAccount] | Any) -> Block:
+    """The blocks energy, power, efficiency, water, carbon and cost of one or several sites."""
+    spans = sites[0].series.interval_s
+    compute_j = sum(site.compute_j for site in sites)
+    parts: dict[str, float] = {}
+    for site in sites:
+        for name, joules in site.series.energy_j().items():
+            parts[name] = parts.get(name, 0.0) + joules
+    it_j, facility_j = parts.pop("it"), parts.pop("facility")
+    plant_j = parts.pop("plant")
+    loss_j = parts["ups"] + parts["transformer"]
+    it_w = np.sum([site.series.it_w for site in sites], axis=0)
+    facility_w = np.sum([site.series.facility_w for site in sites], axis=0)
+    withdrawn, consumed, source = (
+        float(sum(getattr(site.series, key).sum() for site in sites)) for key in ("withdrawn_l", "consumed_l", "source_l")
+    )
+    by_part = {"psu_and_switches": it_j - compute_j} | parts
+    blocks: Block = {
+        "energy": {
+            "compute_kwh": compute_j / J_PER_KWH,
+            "it_kwh": it_j / J_PER_KWH,
+            "facility_kwh": facility_j / J_PER_KWH,
+            "by_part": {name: joules / J_PER_KWH for name, joules in by_part.items()},
+        },
+        "power": {
+            "it_mean_kw": it_j / float(spans.sum()) / 1e3,
+            "it_peak_kw": float(it_w.max()) / 1e3,
+            "facility_peak_kw": float(facility_w.max()) / 1e3,
+        },
+        "efficiency": kpi.efficiency(it_j=it_j, compute_j=compute_j, facility_j=facility_j, loss_j=loss_j, plant_j=plant_j),
+        "water": {
+            "withdrawn_l": withdrawn,
+            "consumed_l": consumed,
+            "source_l": source,
+            "wue_l_per_kwh": kpi.wue(withdrawn, it_j),
+            "wue_source_l_per_kwh": kpi.wue_source(withdrawn, source, it_j),
+        },
+    }
+    blocks["carbon"] = _carbon(account, sites, it_j)
+    blocks["cost"] = _cost(account, sites)
+    return {name: block for name, block in blocks.items() if block}
+
+
+def _has_carbon(sites: Any) -> bool:
+    return all(site.figures["has_carbon"] for site in sites)
+
+
+def _pools_of(account: RunAccount, sites: Any) -> list[PoolAccount]:
+    names = {site.name for site in sites}
+    return [pool for pool in account.pools if pool.site in names]
+
+
+def _carbon(account: RunAccount, sites: Any, it_j: float) -> Block:
+    block: Block = {}
+    operational = float(sum(site.series.carbon_g.sum() for site in sites)) / 1e3
+    if _has_carbon(sites):
+        block["operational_kg"] = operational
+        block["cue_kg_per_kwh"] = kpi.cue(operational, it_j)
+    bands = [pool.embodied_kg for pool in _pools_of(account, sites)]
+    if all(band is not None for band in bands):
+        total = embodied.ZERO.plus(*(band for band in bands if band is not None))
+        share: Band = embodied.amortised(total, sites[0].figures["it_lifetime_s"], account.until_s)
+        block |= {"embodied_kg": share.mid, "embodied_low_kg": share.low, "embodied_high_kg": share.high}
+        if "operational_kg" in block:
+            block["total_kg"] = operational + share.mid
+    return block
+
+
+def _capex_usd(account: RunAccount, pool: PoolAccount, figures: Mapping[str, float]) -> float | None:
+    if pool.price_usd is None:
+        return None
+    return cost.capex_usd(pool.price_usd, figures["it_lifetime_s"], figures["discount_rate_per_year"], account.until_s)
+
+
+def _running_usd(site: SiteAccount) -> dict[str, float]:
+    """Energy, demand and water of a site over the run, USD; empty where its energy has no price."""
+    series, figures = site.series, site.figures
+    if not figures["has_price"]:
+        return {}
+    withdrawn, consumed = float(series.withdrawn_l.sum()), float(series.consumed_l.sum())
+    return {
+        "energy_usd": float(series.cost_usd.sum()),
+        "demand_usd": cost.demand_usd(series.facility_w, series.interval_s, figures["demand_usd_per_kw_month"]),
+        "water_usd": cost.water_usd(withdrawn, consumed, figures["water_usd_per_l"], figures["sewer_usd_per_l"]),
+    }
+
+
+def _cost(account: RunAccount, sites: Any) -> Block:
+    """Money of the equipment in the racks, what it uses, and its upkeep. The building itself is not in it."""
+    block: Block = {}
+    running = [_running_usd(site) for site in sites]
+    if all(running):
+        block |= {key: sum(part[key] for part in running) for key in running[0]}
+    figures = sites[0].figures
+    pools = _pools_of(account, sites)
+    capex = [_capex_usd(account, pool, figures) for pool in pools]
+    if all(value is not None for value in capex):
+        block["capex_amortised_usd"] = sum(value for value in capex if value is not None)
+        price = sum(pool.price_usd or 0.0 for pool in pools)
+        block["maintenance_usd"] = cost.maintenance_usd(price, figures["maintenance_share_per_year"], account.until_s)
+        if "energy_usd" in block:
+            block["total_usd"] = sum(block.values())
+    return block
+
+
+def _cost_of(account: RunAccount, shares: Rates, site_j: FloatArray, busy_s: FloatArray) -> float | None:
+    """What a stream's jobs cost: running costs by facility energy, equipment by device-seconds in use; None if unknown."""
+    total = 0.0
+    site_of = {site.name: site for site in account.sites}
+    for number, pool in enumerate(account.pools):
+        if not busy_s[number]:
+            continue
+        site = site_of[pool.site]
+        running, capex = _running_usd(site), _capex_usd(account, pool, site.figures)
+        if not running or capex is None:
+            return None
+        upkeep = cost.maintenance_usd(pool.price_usd or 0.0, site.figures["maintenance_share_per_year"], account.until_s)
+        used_j = float(site.series.facility_w @ site.series.interval_s)
+        total += sum(running.values()) * site_j[number] / used_j
+        total += (capex + upkeep) * busy_s[number] / float(shares.busy_s[number])
+    return total
+
+
+# ---------------------------------------------------------------- trust
+
+
+def _trust(account: RunAccount, shares: Rates, streams: list[_Stream]) -> Block:
+    counts = np.sum([stream.counts for stream in streams], axis=0)
+    known = max(sum(account.grades.values()), 1)
+    warnings = list(account.warnings)
+    if account.interrupted:
+        warnings.append(f"interrupted at {account.until_s:g} s of {account.scenario.duration:g} s")
+    load = _offered_load(account)
+    if load >= 1.0:
+        warnings.append(f"offered load {load:.3g}: a pool cannot keep up, and waits grow with the length of the run")
+    unfinished = int(counts[QUEUED] + counts[RUNNING])
+    if unfinished > max(0.01 * counts.sum(), 0.0):
+        warnings.append(f"{unfinished} of {int(counts.sum())} jobs unfinished: means over finished jobs are too low")
+    return {
+        "unfinished": unfinished,
+        "never_startable": 0,
+        "offered_load": load,
+        "estimate_share": account.grades.get("estimate", 0) / known,
+        "recalled_share": account.grades.get("recalled", 0) / known,
+        "energy_ledger_error": shares.ledger_error,
+        "warnings": warnings,
+    }
+
+
+def _offered_load(account: RunAccount) -> float:
+    """Device-seconds asked of the busiest pool over those that it has, every stream counted on its first pool."""
+    asked = np.zeros(len(account.pools))
+    names = [pool.name for pool in account.pools]
+    for block in account.table.blocks:
+        count = int(np.searchsorted(block.arrival_s, account.until_s, side="left"))
+        first = names.index(account.scenario.streams[block.stream].runs_on[0])
+        rows = slice(block.first, block.first + count)
+        seconds = np.frombuffer(account.table.demands[names[first]].seconds)[rows]
+        job_class = np.frombuffer(account.table.job_class, np.uint16)[rows]
+        asked[first] += float(seconds @ account.class_devices[job_class, first])
+    have = np.array([pool.devices for pool in account.pools]) * account.until_s
+    return float((asked / have).max())

@@ -1,0 +1,200 @@
+"""The tables of a run, made from its account a piece at a time, so that ten million jobs need not fit in memory twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from dcsim.results import energy
+from dcsim.results.account import BOUNDARIES, RunAccount
+from dcsim.results.energy import Rates
+from dcsim.results.recorder import JobBlock
+from dcsim.scenario.models import Slo
+from dcsim.service import FloatArray
+
+Table = dict[str, npt.NDArray[np.generic]]
+
+STATUS = np.array(["completed", "rejected", "queued", "running"], dtype=object)
+COMPLETED, REJECTED, QUEUED, RUNNING = range(4)
+
+
+class JobView:
+    """Times and states of the jobs of one block that had arrived when the run stopped; arrays of shape (n,)."""
+
+    def __init__(self, account: RunAccount, block: JobBlock) -> None:
+        table = account.table
+        self.count = int(np.searchsorted(block.arrival_s, account.until_s, side="left"))
+        rows = slice(block.first, block.first + self.count)
+        self.job = np.arange(rows.start, rows.stop)
+        self.arrival_s = block.arrival_s[: self.count]
+        self.start_s = table.column("start_s", rows)
+        self.end_s = table.column("end_s", rows)
+        self.first_start_s = self.start_s.copy()
+        self.attempts = (~np.isnan(self.start_s)).astype(np.int64)
+        self.lost_s = np.zeros(self.count)
+        for attempt in reversed(table.attempts):
+            if rows.start <= attempt.job < rows.stop:
+                row = attempt.job - rows.start
+                self.first_start_s[row] = attempt.start_s
+                self.attempts[row] += 1
+                self.lost_s[row] += attempt.work_s
+        self.status = np.where(~np.isnan(self.end_s), COMPLETED, np.where(np.isnan(self.start_s), QUEUED, RUNNING))
+        if table.rejected:
+            rejected = np.array(table.rejected)
+            self.status[rejected[(rejected >= rows.start) & (rejected < rows.stop)] - rows.start] = REJECTED
+        self.wait_s = self.first_start_s - self.arrival_s
+        self.latency_s = self.end_s - self.arrival_s
+        self.sizes = {name: values[: self.count] for name, values in block.sizes.items()}
+        self.pool = np.where(np.isnan(self.start_s), -1, account.pool_of(table.column("device", rows)))
+        self.ttft_s, self.tpot_s = self._tokens(account, block)
+
+    def _tokens(self, account: RunAccount, block: JobBlock) -> tuple[FloatArray | None, FloatArray | None]:
+        """TTFT and TPOT (undefined for one token), None where no service of the block makes tokens."""
+        first_s = np.full(self.count, np.nan)
+        known = False
+        for number, pool in enumerate(account.pools):
+            service = block.services.get(pool.name)
+            if service is not None and service.first_s is not None:
+                here = self.pool == number
+                first_s[here] = service.first_s[: self.count][here]
+                known = True
+        if not known:
+            return None, None
+        ttft_s = self.start_s - self.arrival_s + first_s
+        after = self.sizes["output_tokens"] - 1.0
+        tpot_s = np.divide(self.latency_s - ttft_s, after, out=np.full(self.count, np.nan), where=after > 0)
+        return np.where(self.status == COMPLETED, ttft_s, np.nan), tpot_s
+
+    def meets(self, slo: Slo) -> npt.NDArray[np.bool_] | None:
+        """Whether each job met the objective; rejected and unfinished ones missed it. None without an objective."""
+        limits = [(self.latency_s, slo.latency), (self.ttft_s, slo.ttft), (self.tpot_s, slo.tpot)]
+        asked = [(values, limit) for values, limit in limits if limit is not None]
+        if not asked:
+            return None
+        met = self.status == COMPLETED
+        for values, limit in asked:
+            if values is None:
+                return np.zeros(self.count, dtype=bool)
+            # one token has no time per output token, and so cannot miss it
+            met &= (values <= limit) | (np.isnan(values) & (values is self.tpot_s))
+        return met
+
+
+def job_pieces(account: RunAccount, shares: Rates) -> Iterator[Table]:
+    """The jobs table, a block at a time, streams in the scenario's order and jobs by arrival within each."""
+    systems = np.array([*(pool.system for pool in account.pools), None], dtype=object)
+    names = np.array([*(pool.name for pool in account.pools), None], dtype=object)
+    families = np.array([*(pool.family for pool in account.pools), None], dtype=object)
+    sites = np.array([*(pool.site for pool in account.pools), None], dtype=object)
+    for stream in account.scenario.streams:
+        for block in account.table.blocks:
+            if block.stream != stream:
+                continue
+            view = JobView(account, block)
+            if not view.count:
+                continue
+            found, marginal, loaded = energy.per_job(account, block, shares)
+            met = view.meets(account.scenario.streams[stream].slo)
+            unknown = np.full(view.count, np.nan)
+            piece: Table = {
+                "job": view.job,
+                "site": sites[view.pool],
+                "stream": np.full(view.count, stream, dtype=object),
+                "pool": names[view.pool],
+                "device": systems[view.pool],
+                "family": families[view.pool],
+                "arrival_s": view.arrival_s,
+                "first_start_s": view.first_start_s,
+                "start_s": view.start_s,
+                "end_s": view.end_s,
+                "wait_s": view.wait_s,
+                "latency_s": view.latency_s,
+                "ttft_s": unknown if view.ttft_s is None else view.ttft_s,
+                "tpot_s": unknown if view.tpot_s is None else view.tpot_s,
+                "attempts": view.attempts,
+                "lost_s": view.lost_s,
+                "busy_s": found.busy_s[: view.count],
+                "status": STATUS[view.status],
+                "slo_met": np.full(view.count, None, dtype=object) if met is None else met.astype(object),
+                "input_tokens": view.sizes.get("input_tokens", unknown),
+                "output_tokens": view.sizes.get("output_tokens", unknown),
+            }
+            for level, boundary in enumerate(BOUNDARIES):
+                piece[f"energy_{boundary}_marginal_j"] = marginal[level, : view.count]
+                piece[f"energy_{boundary}_loaded_j"] = loaded[level, : view.count]
+            yield piece
+
+
+def attempts(account: RunAccount) -> Table:
+    """A row for every start of every job that started more than once."""
+    rows: list[tuple[int, int, str, int, float, float, float, str]] = []
+    numbers: dict[int, int] = {}
+    names = [pool.name for pool in account.pools]
+    for attempt in account.table.attempts:
+        numbers[attempt.job] = numbers.get(attempt.job, 0) + 1
+        pool = names[account.device_pool[attempt.device]]
+        rows.append((attempt.job, numbers[attempt.job], pool, attempt.device, attempt.start_s, attempt.end_s, attempt.work_s, "evicted"))
+    table = account.table
+    for job, number in numbers.items():
+        start_s, end_s = table.start_s[job], table.end_s[job]
+        if end_s == end_s:  # not NaN: it completed
+            pool = names[account.device_pool[table.device[job]]]
+            work_s = table.demands[pool].seconds[job]
+            rows.append((job, number + 1, pool, table.device[job], start_s, end_s, work_s, "completed"))
+    rows.sort(key=lambda row: row[:2])
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 8
+    kinds: list[npt.DTypeLike] = [np.int64, np.int64, object, np.int64, float, float, float, object]
+    keys = ("job", "attempt", "pool", "device", "start_s", "end_s", "work_s", "outcome")
+    return {key: np.array(values, dtype=kind) for key, values, kind in zip(keys, columns, kinds, strict=True)}
+
+
+def racks(account: RunAccount) -> Table:
+    """Power and use of each part of a rack in each interval, by time and then by cell."""
+    cells = account.cells
+    steps, count = cells.compute_w.shape
+    it_w = np.zeros((steps, count))
+    for site in account.sites:
+        it_w[:, site.cells] = site.cell_it_w
+
+    def spread(values: list[str]) -> npt.NDArray[np.generic]:
+        return np.tile(np.array(values, dtype=object), steps)
+
+    pools = [account.pools[number] for number in cells.pool.tolist()]
+    return {
+        "time_s": np.repeat(cells.edges_s[:-1], count),
+        "site": spread(list(cells.site)),
+        "rack": spread(list(cells.rack)),
+        "group": spread(list(cells.group)),
+        "pool": spread([pool.name for pool in pools]),
+        "system": spread([pool.system for pool in pools]),
+        "family": spread([pool.family for pool in pools]),
+        "compute_w": cells.compute_w.ravel(),
+        "it_w": it_w.ravel(),
+        "busy": cells.busy_share.ravel(),
+    }
+
+
+def facility(account: RunAccount) -> Table:
+    """Power, water, carbon and cost of each site in each interval, by site and then by time."""
+    starts = account.cells.edges_s[:-1]
+    pieces: list[Table] = []
+    for site in account.sites:
+        series = site.series
+        pieces.append(
+            {
+                "time_s": starts,
+                "site": np.full(len(starts), site.name, dtype=object),
+                "it_w": series.it_w,
+                "ups_w": series.ups_w,
+                "transformer_w": series.transformer_w,
+                "plant_w": series.plant_w,
+                "facility_w": series.facility_w,
+                "water_l": series.withdrawn_l,
+                "carbon_g": series.carbon_g,
+                "cost_usd": series.cost_usd,
+            }
+        )
+    return {key: np.concatenate([piece[key] for piece in pieces]) for key in pieces[0]}
+

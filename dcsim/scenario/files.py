@@ -1,0 +1,74 @@
+"""Files that a scenario names: beside it, or in the data folder that the variable DCSIM_DATA names.
+
+A scenario may come from a stranger, so a path inside it may not lead out of those two folders. A path that
+the user gives on the command line is the user's own and may lead anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dcsim.units import shown
+
+DATA_VARIABLE = "DCSIM_DATA"
+_WITHIN_DATA = ("", "data", "data/traces", "cases")
+
+
+class FileProblem(ValueError):
+    """A path that leads nowhere, or where it may not."""
+
+
+def data_folder() -> Path | None:
+    """The folder that DCSIM_DATA names, or None when it is unset or empty."""
+    text = os.environ.get(DATA_VARIABLE)
+    return Path(text) if text else None
+
+
+def resolve(text: str, folder: Path, *, own: bool = False) -> Path:
+    """Full path of the file that `text` names in a scenario that stands in `folder`.
+
+    It is looked up beside the scenario, then under the data folder; with `own`, a path of the user, first
+    from the working folder. Raises FileProblem when it is not found, is no file, or (unless `own`) leaves
+    both folders.
+    """
+    if "\0" in text:
+        raise FileProblem(f"found {shown(text)}, which cannot be a path")
+    try:
+        if own and (given := Path(text).expanduser().absolute()).exists():
+            return _file(given, text)
+        return _within(text, folder)
+    except (OSError, RuntimeError):
+        raise FileProblem(f"found {shown(text)}, which cannot be a path") from None
+
+
+def _within(text: str, folder: Path) -> Path:
+    data = data_folder()
+    allowed = [root.resolve() for root in (folder, data) if root is not None]
+    places = [folder, *(data / part for part in _WITHIN_DATA if data is not None)]
+    candidates = [Path(os.path.normpath(place.absolute() / text)) for place in places]
+    if not any(_is_inside(path, root) for path in candidates for root in (folder, data)):
+        raise FileProblem(_leaves(text))
+    for path in candidates:
+        if path.exists():
+            if not any(path.resolve().is_relative_to(root) for root in allowed):
+                raise FileProblem(_leaves(text))
+            return _file(path.resolve(), text)
+    where = f"or under {DATA_VARIABLE}" if data else f"and {DATA_VARIABLE} is not set"
+    raise FileProblem(f"no file {shown(text)} beside the scenario {where}")
+
+
+def _is_inside(path: Path, root: Path | None) -> bool:
+    """Whether the letters of `path` stay in `root`: asked before anything outside is touched."""
+    return root is not None and any(path.is_relative_to(base) for base in (root.absolute(), root.resolve()))
+
+
+def _file(path: Path, text: str) -> Path:
+    if path.is_dir():
+        raise FileProblem(f"found {shown(text)}, which is a folder, want a file")
+    return path
+
+
+def _leaves(text: str) -> str:
+    own = "on the command line it may be anywhere"
+    return f"found {shown(text)}, which leads out of the scenario's folder and the data folder; {own}"

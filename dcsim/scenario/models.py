@@ -1,0 +1,323 @@
+"""What a user writes: one frozen model per part of a scenario. Unknown keys are refused.
+
+Every quantity is a string with its unit ("1 d", "20/s", "250 kW"); see `dcsim.units`. The field descriptions
+below are also the text of the JSON Schema that `dcsim schema` prints. What no single field can tell, such as
+a name that must stand elsewhere in the scenario, is in `dcsim.scenario.check`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dcsim.scenario.fields import (
+    Bytes,
+    CarbonIntensity,
+    Count,
+    Dollars,
+    EnergyPrice,
+    Kilograms,
+    Name,
+    NamedOr,
+    PositiveSeconds,
+    Rate,
+    Ratio,
+    Seconds,
+    WaterIntensity,
+    Watts,
+)
+
+
+class Part(BaseModel):
+    """Base of every part: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+# ---------------------------------------------------------------- sites
+
+
+class ConstantPlant(Part):
+    """A facility known by its annual figures: facility energy = PUE x IT energy, water = WUE x IT energy."""
+
+    kind: Literal["constant"] = "constant"
+    pue: Annotated[Ratio, Field(ge=1.0)] = 1.2
+    """Power usage effectiveness: facility power over IT power."""
+    wue: WaterIntensity = 0.0
+    """Water usage effectiveness: water withdrawn on site per IT energy."""
+    consumed: Annotated[Ratio, Field(le=1.0)] = 0.8
+    """Share of the withdrawn water that evaporates or drifts away; the rest is returned."""
+
+
+class Site(Part):
+    """A building: where it stands, how it is cooled, what its power costs and emits."""
+
+    place: str | None = None
+    """Catalog site that gives the grid intensity and the prices where they are not written here."""
+    plant: ConstantPlant = ConstantPlant()
+    """Cooling plant."""
+    ups: str = "ups-double-conversion"
+    """Catalog loss curve of the UPS; `none` leaves it out."""
+    transformer: str = "transformer-mv"
+    """Catalog loss curve of the transformer; `none` leaves it out."""
+    power_rating: Watts | None = None
+    """Rated output of the UPS and the transformer; by default 1.25 times what the site's racks can draw."""
+    carbon_intensity: CarbonIntensity | None = None
+    """Grid carbon intensity, location based; the place's annual mean when left out."""
+    energy_price: EnergyPrice | None = None
+    """Price of grid energy; the place's mean when left out."""
+    water_intensity: WaterIntensity | None = None
+    """Water used to generate grid energy (source water); the place's value when left out."""
+
+
+# ---------------------------------------------------------------- racks
+
+
+class Curve(Part):
+    """Power against utilisation, from `idle` to `max`."""
+
+    shape: Literal["linear", "sqrt", "table"] = "linear"
+    """linear and sqrt follow OpenDC's models of the same names; table interpolates `points`."""
+    idle: Watts = 0.0
+    """Power at utilisation 0."""
+    max: Watts
+    """Power at utilisation 1."""
+    points: list[Watts] | None = None
+    """For `table`: power at equally spaced utilisations from 0 to 1, first = idle, last = max."""
+
+
+class CustomDevice(Part):
+    """A device described here instead of in the catalog."""
+
+    count: Count = 1
+    """Devices of this kind in one node."""
+    slots: Count = 1
+    """Jobs that one device serves at the same time."""
+    power: Curve
+    """Power of one device against the share of it that is in use."""
+
+
+class CustomNode(Part):
+    """A node described here instead of in the catalog: devices by kind, and host cores and memory."""
+
+    devices: dict[Name, CustomDevice] = {}
+    """Device kind -> what it is. May be empty for a CPU-only node."""
+    cores: Annotated[int, Field(ge=0, le=4096)] = 0
+    """Host cores that jobs can hold."""
+    memory: Bytes = 0.0
+    """Host memory that jobs can hold."""
+    host: Curve | None = None
+    """Power of the host against the share of its cores in use; none: the host draws nothing."""
+    price: Dollars | None = None
+    """Purchase price of one node."""
+    embodied: Kilograms | None = None
+    """Embodied carbon of one node, kg CO2e."""
+
+
+class Pool(Part):
+    """Equal nodes in each rack of a group; jobs are placed on pools."""
+
+    nodes: Count
+    """Nodes in one rack."""
+    system: str | None = None
+    """Catalog system that each node is; or `node`."""
+    node: CustomNode | None = None
+    """A node described here; or `system`."""
+
+
+class Rack(Part):
+    """A group of equal racks."""
+
+    site: Name
+    """Name of the site they stand in."""
+    count: Count = 1
+    """Number of racks."""
+    frame: str = "rack-42u"
+    """Catalog rack: frame, switch and PDU; `none` leaves their power, price and carbon out."""
+    psu: str = "psu-titanium"
+    """Catalog loss curve of the power supplies; `none` leaves it out."""
+    pools: Annotated[dict[Name, Pool], Field(min_length=1)]
+    """Pool name -> nodes of that pool in each rack. One name may stand in several rack groups of one site."""
+
+
+# ---------------------------------------------------------------- streams
+
+
+class Poisson(Part):
+    """Arrivals without memory at a constant mean rate."""
+
+    kind: Literal["poisson"]
+    rate: Rate
+    """Mean arrival rate."""
+
+
+class Daily(Part):
+    """Poisson arrivals whose rate follows the hour of the day."""
+
+    kind: Literal["daily"]
+    rate: Rate
+    """Mean arrival rate over a day."""
+    profile: NamedOr[Annotated[list[Annotated[float, Field(ge=0.0)]], Field(min_length=24, max_length=24)]]
+    """Catalog profile, or 24 factors on the mean rate, hour 0 first; linear between middles of hours."""
+
+
+class Scheduled(Part):
+    """Jobs that arrive at given moments."""
+
+    kind: Literal["schedule"]
+    times: Annotated[list[Seconds], Field(min_length=1, max_length=1_000_000)]
+    """Moments from the start of the run."""
+    every: PositiveSeconds | None = None
+    """Repeat the moments, all of them below it, with this period to the end of the run."""
+
+
+class Replay(Part):
+    """Arrivals, sizes and, where the trace has them, run times, read from a file."""
+
+    kind: Literal["trace"]
+    path: str
+    """Trace file: beside the scenario, or under the folder that DCSIM_DATA names."""
+    format: str
+    """Reader in dcsim.workload.traces, such as azure-llm, csv or swf."""
+    rate_scale: Annotated[Ratio, Field(gt=0.0)] = 1.0
+    """Arrival rate times this: 2 squeezes the same jobs into half the time."""
+
+
+Arrivals = Annotated[Poisson | Daily | Scheduled | Replay, Field(discriminator="kind")]
+
+
+class GivenService(Part):
+    """Service time given by a distribution instead of by a model on a device."""
+
+    distribution: Literal["exponential", "fixed", "lognormal", "trace"]
+    """`trace` takes the run times of the trace."""
+    mean: PositiveSeconds | None = None
+    """Mean service time (not with `trace`)."""
+    cv: Annotated[float, Field(gt=0.0, le=100.0)] | None = None
+    """Coefficient of variation (lognormal only)."""
+    utilisation: Annotated[Ratio, Field(gt=0.0, le=1.0)] = 1.0
+    """Share of the slots and cores it holds that a job keeps busy: sets the power on the device's curve."""
+
+
+class FixedSizes(Part):
+    """Every request has the same size."""
+
+    input_tokens: Annotated[int, Field(ge=1, le=10_000_000)]
+    """Prompt tokens."""
+    output_tokens: Annotated[int, Field(ge=1, le=10_000_000)]
+    """Generated tokens."""
+
+
+class Needs(Part):
+    """Resources that one job holds from start to end, on one pool."""
+
+    devices: Annotated[int, Field(ge=0, le=100_000)] = 1
+    """Device slots held at once (a gang starts together); 0 for a CPU-only job."""
+    kind: Name | None = None
+    """Device kind, where a node has several."""
+    cores: Annotated[int, Field(ge=0, le=4096)] = 0
+    """Host cores, on every node it runs on."""
+    memory: Bytes = 0.0
+    """Host memory, on every node it runs on."""
+    share: Annotated[Ratio, Field(ge=0.001, le=1.0)] = 1.0
+    """Share of the device that it holds, to the thousandth; others may hold the rest."""
+
+
+class Training(Part):
+    """A training job: so many tokens (or images) through the model."""
+
+    samples: Annotated[float, Field(gt=0.0)]
+    """Tokens for a language model, images for a vision model."""
+    utilisation: Annotated[Ratio, Field(gt=0.0, le=1.0)] | None = None
+    """Model FLOP utilisation; the catalog's value when left out."""
+
+
+class Slo(Part):
+    """What a request must meet. Rejected and unfinished requests count as missed."""
+
+    latency: PositiveSeconds | None = None
+    """Arrival to end."""
+    ttft: PositiveSeconds | None = None
+    """Arrival to first output token."""
+    tpot: PositiveSeconds | None = None
+    """Mean time per output token after the first."""
+
+
+class Stream(Part):
+    """A stream of jobs of one class."""
+
+    arrivals: Arrivals
+    """When jobs arrive."""
+    runs_on: Annotated[list[Name], Field(min_length=1)]
+    """Pools that may serve it, best first."""
+    model: str | None = None
+    """Catalog model that each job runs; or `service`."""
+    service: GivenService | None = None
+    """Service time from a distribution or the trace; or `model`."""
+    precision: str | None = None
+    """Number format on GPUs, such as bf16 or fp8; the model's default when left out."""
+    batch: Count | None = None
+    """Jobs that one device serves at the same time; the model's default when left out."""
+    sizes: NamedOr[FixedSizes] | None = None
+    """Catalog size table (joint input and output tokens), or fixed sizes; a trace may bring its own."""
+    training: Training | None = None
+    """Makes each job a training run of `model`."""
+    needs: Needs = Needs()
+    """What a job holds."""
+    slo: Slo = Slo()
+    """Service-level objective."""
+    queue_limit: Annotated[int, Field(ge=0)] | None = None
+    """Most jobs of this stream that may wait; further ones are rejected. None: no limit."""
+
+
+# ---------------------------------------------------------------- the rest
+
+
+class Scheduling(Part):
+    """Who runs next, and where."""
+
+    policy: str = "fcfs"
+    """Queue order: a name registered in dcsim.scheduling."""
+    placement: str = "first-fit"
+    """Choice of the device: first-fit, round-robin or least-loaded, or another registered name."""
+
+
+class Outage(Part):
+    """A node that is down for a while: its jobs restart from zero, its host draws idle power."""
+
+    pool: Name
+    """Pool of the node."""
+    node: Annotated[int, Field(ge=0)] = 0
+    """Number of the node in its pool, counted through all its racks from 0."""
+    start: Seconds
+    """Start, from the start of the run."""
+    duration: PositiveSeconds
+    """Time until it is back."""
+
+
+class Scenario(Part):
+    """One data center, its demand and how long to watch it."""
+
+    name: Name
+    """Short name; the run folder carries it."""
+    description: str = ""
+    """What question the scenario asks."""
+    duration: PositiveSeconds
+    """Simulated time."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """Root of every random stream."""
+    meter_interval: PositiveSeconds = 300.0
+    """Width of a row of the rack and facility tables."""
+    catalog: list[str] = []
+    """Further catalog files, beside the scenario."""
+    sites: Annotated[dict[Name, Site], Field(min_length=1)]
+    """Site name -> site."""
+    racks: Annotated[dict[Name, Rack], Field(min_length=1)]
+    """Rack group name -> racks."""
+    streams: Annotated[dict[Name, Stream], Field(min_length=1)]
+    """Stream name -> job stream."""
+    scheduling: Scheduling = Scheduling()
+    """Scheduling policy."""
+    outages: Annotated[list[Outage], Field(max_length=100_000)] = []
+    """Scheduled outages."""

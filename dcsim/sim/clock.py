@@ -1,0 +1,230 @@
+"""The clock: SimPy's environment with a fast lane for what happens once per job.
+
+Beside SimPy's own queue stand two cheap sources: `call_at`, a heap of plain tuples, and `feed`, sorted moments read from
+blocks and never pushed on a heap. Whichever of the three is earliest runs next, and `now` is exact for all of them, so
+any SimPy process sees true state at every moment.
+
+At one instant the order is: timed calls, fed arrivals, SimPy events, then the passes that `at_end_of_instant` asked for;
+ties by order of scheduling. `run(until=t)` executes only what is strictly before t, as SimPy does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heappush
+from itertools import count, islice
+from math import inf
+from operator import le
+from typing import Any
+
+import simpy
+from simpy.core import EmptySchedule, SimTime, StopSimulation
+from simpy.events import Event
+
+_REBUILD = 64  # dead entries below which the heap is left alone
+
+#: Sorted moments [s] and what to pass at each of them, of equal length.
+Block = tuple[Sequence[float], Sequence[Any]]
+
+
+class _Feed:
+    """One sorted source: the block being read, the place in it, and whom to call."""
+
+    __slots__ = ("blocks", "call", "items", "last_s", "order", "position", "size", "times")
+
+    def __init__(self, blocks: Iterator[Block], call: Callable[[Any], object], order: int, start_s: float):
+        self.blocks = blocks
+        self.call = call
+        self.order = order
+        self.times: Sequence[float] = ()
+        self.items: Sequence[Any] = ()
+        self.size = 0
+        self.position = 0  # of the next moment in the block
+        self.last_s = start_s
+
+    def load(self) -> float:
+        """Go to the next block that is not empty; return its first moment, infinity at the end."""
+        self.position = self.size = 0
+        for times, items in self.blocks:
+            if len(times):
+                if times[0] < self.last_s or not all(map(le, times, islice(times, 1, None))):
+                    raise ValueError(f"the moments of a feed must be sorted and not lie before {self.last_s!r} s")
+                self.times, self.items, self.size = times, items, len(times)
+                self.last_s = times[-1]
+                return times[0]
+        return inf
+
+
+class Clock(simpy.Environment):
+    """SimPy environment with timed calls and feeds; a drop-in for `simpy.Environment`."""
+
+    def __init__(self, initial_time: SimTime = 0) -> None:
+        super().__init__(initial_time)
+        self._calls: list[tuple[float, int, Callable[[Any], object], Any]] = []
+        self._call_ids = count()
+        self._dead: set[int] = set()
+        self._no_feed = _Feed(iter(()), print, -1, 0.0)
+        self._feed = self._no_feed  # whose next moment is the earliest
+        self._arrival_s = inf  # that moment
+        self._others: list[tuple[float, int, _Feed]] = []  # heap of the other feeds
+        self._other_s = inf
+        self._feed_ids = count()
+        self._passes: dict[Callable[[], object], None] = {}
+        self._halted = False
+
+    # ------------------------------------------------------------ scheduling
+
+    def call_at(self, time_s: float, call: Callable[[Any], object], argument: Any = None) -> int:
+        """Call `call(argument)` at `time_s` [s]; return a token for `cancel`. A moment in the past is a ValueError."""
+        if not time_s >= self._now:
+            raise ValueError(f"call_at({time_s!r}) must not be before the current simulation time ({self._now!r})")
+        token = next(self._call_ids)
+        heappush(self._calls, (time_s, token, call, argument))
+        return token
+
+    def cancel(self, token: int) -> None:
+        """Forget a timed call that has not run yet. The dead entry is skipped; mostly dead heaps are rebuilt."""
+        self._dead.add(token)
+        if len(self._dead) > _REBUILD and 2 * len(self._dead) > len(self._calls):
+            self._calls[:] = [entry for entry in self._calls if entry[1] not in self._dead]
+            heapify(self._calls)
+            self._dead.clear()
+
+    def feed(self, blocks: Iterable[Block], call: Callable[[Any], object]) -> None:
+        """Call `call(item)` at each moment of `blocks` of (moments [s], items). A block is asked for when it is needed.
+
+        Moments must not decrease and not lie in the past (ValueError when the block is read).
+        """
+        feed = _Feed(iter(blocks), call, next(self._feed_ids), self._now)
+        self._enter(feed, feed.load())
+
+    def at_end_of_instant(self, call: Callable[[], object]) -> None:
+        """Call `call()` once when nothing else is left to do at the present instant (the dispatch pass)."""
+        self._passes[call] = None
+
+    def halt(self) -> None:
+        """Make `run` return before its next event. Safe in a signal handler; a later `run` goes on."""
+        self._halted = True
+
+    def _enter(self, feed: _Feed, time_s: float) -> None:
+        """Put a feed whose next moment is `time_s` among the feeds; infinity drops it."""
+        if time_s < inf:
+            heappush(self._others, (time_s, feed.order, feed))
+        if self._feed is not self._no_feed:
+            heappush(self._others, (self._arrival_s, self._feed.order, self._feed))
+        self._arrival_s, _, self._feed = heappop(self._others) if self._others else (inf, -1, self._no_feed)
+        self._other_s = self._others[0][0] if self._others else inf
+
+    # ------------------------------------------------------------ running
+
+    def peek(self) -> float:
+        """Moment of the next thing to do, over all sources; infinity when there is none."""
+        if self._passes:
+            return self._now
+        self._drop_dead()
+        return min(self._calls[0][0] if self._calls else inf, self._arrival_s, super().peek())
+
+    def _drop_dead(self) -> None:
+        while self._dead and self._calls and self._calls[0][1] in self._dead:
+            self._dead.discard(heappop(self._calls)[1])
+
+    def step(self) -> None:
+        """Do the next single thing. EmptySchedule when nothing is left in any source."""
+        self._drop_dead()
+        call_s = self._calls[0][0] if self._calls else inf
+        event_s = self._queue[0][0] if self._queue else inf
+        earliest = min(call_s, self._arrival_s, event_s)
+        if self._passes and earliest > self._now:
+            self._run_passes()
+        elif earliest == inf:
+            raise EmptySchedule
+        elif call_s == earliest:
+            self._now, _, call, argument = heappop(self._calls)
+            call(argument)
+        elif self._arrival_s == earliest:
+            self._arrive()
+        else:
+            super().step()
+
+    def _arrive(self) -> None:
+        """Run the earliest fed moment. The feed steps past it first, so that an exception loses nothing."""
+        feed = self._feed
+        position = feed.position
+        item = feed.items[position]
+        self._now = self._arrival_s
+        feed.position = position = position + 1
+        time_s = feed.times[position] if position < feed.size else feed.load()
+        if time_s < self._other_s:
+            self._arrival_s = time_s
+        else:  # the end of the feed, or another feed is at least as early: ties go to the older feed
+            self._feed = self._no_feed
+            self._enter(feed, time_s)
+        feed.call(item)
+
+    def _run_passes(self) -> None:
+        passes = list(self._passes)
+        self._passes.clear()
+        for call in passes:
+            call()
+
+    def run(self, until: SimTime | Event | None = None) -> Any:
+        """Run to the moment `until` (nothing at or after it), to the event `until` (returns its value), or to the end.
+
+        As `simpy.Environment.run`: ValueError for a moment that is not in the future, RuntimeError when `until` is an
+        event that never came. Resumable after a return or an exception.
+        """
+        stop_s, event = inf, None
+        if isinstance(until, Event):
+            if until.callbacks is None:
+                return until.value
+            event = until
+            until.callbacks.append(StopSimulation.callback)
+        elif until is not None:
+            stop_s = float(until)
+            if stop_s <= self._now:
+                raise ValueError(f"until ({until}) must be greater than the current simulation time")
+        try:
+            self._loop(stop_s)
+        except StopSimulation as stop:
+            return stop.args[0]
+        except EmptySchedule:
+            if event is not None:
+                raise RuntimeError(f'No scheduled events left but "until" event was not triggered: {event}') from None
+        if stop_s < inf and not self._halted:
+            self._now = stop_s if isinstance(until, float) else until
+        self._halted = False
+        return None
+
+    def _loop(self, stop_s: float) -> None:
+        """`step` until `stop_s`, unrolled: at a million jobs per run every attribute and call that is saved shows."""
+        calls, queue, dead, passes = self._calls, self._queue, self._dead, self._passes
+        simpy_step, arrive = super().step, self._arrive
+        while not self._halted:
+            time_s = calls[0][0] if calls else inf
+            if queue and queue[0][0] < time_s and queue[0][0] < self._arrival_s:
+                if passes and queue[0][0] > self._now:
+                    self._run_passes()
+                elif queue[0][0] >= stop_s:
+                    return
+                else:
+                    simpy_step()
+            elif time_s <= self._arrival_s:
+                if passes and time_s > self._now:
+                    self._run_passes()
+                elif time_s == inf:
+                    raise EmptySchedule
+                elif time_s >= stop_s:
+                    return
+                else:
+                    time_s, token, call, argument = heappop(calls)
+                    if dead and token in dead:
+                        dead.discard(token)
+                    else:
+                        self._now = time_s
+                        call(argument)
+            elif passes and self._arrival_s > self._now:
+                self._run_passes()
+            elif self._arrival_s >= stop_s:
+                return
+            else:
+                arrive()

@@ -1,0 +1,155 @@
+"""What the jobs of each stream ask of each pool that may serve them: the service model, chosen and made.
+
+A stream names a model, and then the chip or GPU of the pool decides which execution model makes the profile; or it gives
+its service times itself, and then the node described in the scenario gives the power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcsim import seeds
+from dcsim.catalog import Catalog
+from dcsim.chip.profile import spiking_profile
+from dcsim.cluster import curves
+from dcsim.cluster.nodes import DeviceKind, NodeSpec
+from dcsim.cluster.topology import PoolSpec
+from dcsim.errors import PlacementError, ScenarioError, nearest
+from dcsim.gpu import gpu_profile
+from dcsim.scenario.models import GivenService, Stream
+from dcsim.scheduling.nodes import Request
+from dcsim.service import FloatArray, Service, ServiceProfile
+
+PowerCurve = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class GivenProfile:
+    """Service times that come with the jobs (column run_s), at a constant power per device."""
+
+    device_w: float
+    """power that a job adds on each device it holds, W; 0 where a curve of the whole device rules"""
+    devices: int
+    slots: int
+    chip_curve_w: None = None
+
+    def draw(self, sizes: Mapping[str, FloatArray], count: int, generator: np.random.Generator) -> Service:
+        """Run times as drawn; a job is ended at its requested time where the trace has one."""
+        del generator
+        seconds = sizes["run_s"]
+        if "requested_s" in sizes:
+            seconds = np.fmin(seconds, sizes["requested_s"])
+        nothing = np.zeros(count)
+        devices = sizes.get("processors", np.float64(self.devices))
+        return Service(seconds, np.broadcast_to(self.device_w * devices, count), nothing, nothing)
+
+
+@dataclass(frozen=True)
+class Use:
+    """How the jobs of one stream use one pool."""
+
+    profile: ServiceProfile
+    request: Request
+    share: float
+    """of a device that one job holds; of the host, for a job without devices"""
+    activity: float
+    """of a device that one job keeps busy"""
+    curve: PowerCurve | None
+    """power of a shared device above idle against its total activity; None where jobs add their own watts"""
+    host_activity: float
+    """of the host's cores that one job keeps busy"""
+
+    def service(self, sizes: Mapping[str, FloatArray], count: int, generator: np.random.Generator) -> Service:
+        """One block of jobs; where a curve rules, the chips' power is left to it."""
+        service = self.profile.draw(sizes, count, generator)
+        return service._replace(chip_w=np.zeros(count)) if self.curve is not None else service
+
+
+def use(name: str, stream: Stream, pool: PoolSpec, catalog: Catalog, seed: int) -> Use:
+    """Find out how stream `name` uses `pool`. ScenarioError or PlacementError when it cannot."""
+    where = f"streams.{name}"
+    spec = pool.spec
+    if stream.needs.devices == 0:
+        return _on_host(where, stream, pool)
+    kind = _kind(where, stream, spec)
+    if stream.model is None:
+        return _given(where, stream, spec, kind)
+    if kind.entry is None:
+        raise ScenarioError(f"{where}: model '{stream.model}' needs a catalog system; pool '{pool.name}' is described in place")
+    return _modelled(name, stream, kind, catalog, seed)
+
+
+def _kind(where: str, stream: Stream, spec: NodeSpec) -> DeviceKind:
+    names = [kind.name for kind in spec.kinds]
+    wanted = stream.needs.kind or (names[0] if len(names) == 1 else None)
+    if wanted is None:
+        found = "no device" if not names else "several device kinds (" + ", ".join(names) + ")"
+        raise ScenarioError(f"{where}.needs.kind: the nodes it runs on have {found}; say which kind, or devices: 0")
+    if wanted not in names:
+        raise ScenarioError(f"{where}.needs.kind: no device kind '{wanted}' there{nearest(wanted, names)}")
+    return spec.kinds[names.index(wanted)]
+
+
+def _on_host(where: str, stream: Stream, pool: PoolSpec) -> Use:
+    service, needs = stream.service, stream.needs
+    if service is None:
+        raise ScenarioError(f"{where}: a job without devices needs `service`, not `model`")
+    if needs.cores == 0 or pool.spec.cores == 0:
+        raise PlacementError(f"{where}.needs: a job without devices needs cores; pool '{pool.name}' has {pool.spec.cores} per node")
+    share = needs.cores / pool.spec.cores
+    request = Request(0, None, 1.0, needs.cores, needs.memory)
+    return Use(GivenProfile(0.0, 1, 1), request, share, 0.0, None, share * service.utilisation)
+
+
+def _given(where: str, stream: Stream, spec: NodeSpec, kind: DeviceKind) -> Use:
+    service, needs = stream.service, stream.needs
+    assert service is not None  # the scenario was checked: model or service
+    if kind.curve is None:
+        raise ScenarioError(f"{where}: `service` gives no power on catalog system '{spec.system}'; describe the node in place")
+    share = needs.share if needs.share < 1.0 else 1.0 / kind.slots
+    activity = share * service.utilisation
+    shared = share < 1.0
+    request = Request(needs.devices, kind.name, share, needs.cores, needs.memory)
+    profile = GivenProfile(0.0 if shared else kind.curve(activity), needs.devices, round(1.0 / share))
+    return Use(profile, request, share, activity, kind.curve if shared else None, _host_activity(stream, spec, service))
+
+
+def _host_activity(stream: Stream, spec: NodeSpec, service: GivenService | None) -> float:
+    if not stream.needs.cores or not spec.cores:
+        return 0.0
+    return stream.needs.cores / spec.cores * (service.utilisation if service else 1.0)
+
+
+def _modelled(name: str, stream: Stream, kind: DeviceKind, catalog: Catalog, seed: int) -> Use:
+    assert stream.model is not None
+    assert kind.entry is not None
+    model, needs = catalog.get(stream.model, "model"), stream.needs
+    profile: ServiceProfile
+    if kind.entry.kind == "gpu":
+        training = stream.training
+        profile = gpu_profile(
+            model,
+            kind.entry,
+            precision=stream.precision,
+            batch=stream.batch,
+            devices=needs.devices,
+            training_samples=training.samples if training else None,
+            utilisation=training.utilisation if training else None,
+        )
+    elif stream.training is not None:
+        raise PlacementError(f"streams.{name}: training '{stream.model}' on '{kind.name}' is not modelled; use GPUs")
+    else:
+        profile = spiking_profile(model, kind.entry, seeds.generator(seed, 0, f"profile/{stream.model}/{kind.name}"))
+    share = needs.share if needs.share < 1.0 else 1.0 / profile.slots
+    curve_w = profile.chip_curve_w
+    curve = curves.table(curve_w) if share < 1.0 and curve_w is not None else None
+    request = Request(max(needs.devices, profile.devices), kind.name, share, needs.cores, needs.memory)
+    return Use(profile, request, share, share, curve, 0.0)
+
+
+def curved(uses: Mapping[str, Mapping[str, Use]]) -> bool:
+    """Whether any device or host draws power by a curve of its whole load."""
+    return any(use.curve is not None or use.request.cores for by_pool in uses.values() for use in by_pool.values())

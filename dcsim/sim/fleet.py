@@ -1,0 +1,165 @@
+"""The hardware of a cluster brought to life: cells, servers, nodes, and the pools that the dispatcher places jobs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from dcsim.cluster.ledger import Cell
+from dcsim.cluster.servers import NoWatts, ProfileServer, SharedColumns, SharedServer, SharedUse
+from dcsim.cluster.topology import Cluster, PoolSpec
+from dcsim.errors import PlacementError
+from dcsim.results.recorder import JobTable
+from dcsim.scenario.models import Scenario
+from dcsim.scheduling.nodes import NODE_RULES, Node, Nodes, Request
+from dcsim.scheduling.orders import ORDERS
+from dcsim.scheduling.slots import PLACEMENTS
+from dcsim.service import FloatArray, IntArray, Server
+from dcsim.sim.demand import Use
+from dcsim.sim.dispatch import JobClass, Lane, Pool, Queue
+
+_AS_USED = 0  # processors of a job whose trace does not say
+_EVEN = 1e-9  # shares of one pool may differ by rounding and still be slots
+
+
+class Fleet:
+    """Live hardware of one run."""
+
+    def __init__(self, cluster: Cluster, table: JobTable, uses: Mapping[str, Mapping[str, Use]], scenario: Scenario) -> None:
+        self.cluster, self.table, self.uses = cluster, table, uses
+        ORDERS.get(scenario.scheduling.policy)
+        self.cells = [
+            Cell(rack, pool, cluster.pools[pool].spec.idle_w * count)
+            for rack, pool, count in zip(cluster.cell_rack.tolist(), cluster.cell_pool.tolist(), cluster.cell_nodes.tolist(), strict=True)
+        ]
+        self._shared: dict[str, dict[int, SharedUse]] = {pool.name: {} for pool in cluster.pools}
+        self._hosted: dict[str, dict[int, SharedUse]] = {pool.name: {} for pool in cluster.pools}
+        self.nodes: dict[str, list[Node]] = {}
+        self.pools: list[Pool] = []
+        for number, spec in enumerate(cluster.pools):
+            self.nodes[spec.name] = self._build_nodes(spec)
+            self.pools.append(self._build_pool(number, spec, scenario.scheduling.placement))
+        self.classes: list[JobClass] = []
+        self._lanes: dict[tuple[str, ...], Lane] = {}
+        self._queues = {name: Queue() if stream.queue_limit is None else Queue(stream.queue_limit)
+                        for name, stream in scenario.streams.items()}
+        self._numbers: dict[tuple[str, int], int] = {}
+        for name in scenario.streams:
+            self._class(name, _AS_USED)
+
+    def pool(self, name: str) -> Pool:
+        """The live pool `name`."""
+        return self.pools[self.cluster.pool_number(name)]
+
+    # ------------------------------------------------------------ streams
+
+    def only_class(self, stream: str) -> JobClass:
+        """The class of a stream whose jobs all ask for the same."""
+        return self.classes[self._numbers[stream, _AS_USED]]
+
+    def class_numbers(self, stream: str, processors: FloatArray | None) -> int | IntArray:
+        """Class of each job, by the processors that it holds where its trace says so. PlacementError if one fits nowhere."""
+        if processors is None:
+            return self._numbers[stream, _AS_USED]
+        wanted, places = np.unique(processors.astype(np.int64), return_inverse=True)
+        return np.array([self._class(stream, int(devices)) for devices in wanted])[places]
+
+    def _class(self, stream: str, devices: int) -> int:
+        key = (stream, devices)
+        if key not in self._numbers:
+            uses = self.uses[stream]
+            number = len(self.classes)
+            requests = {name: use.request if devices == _AS_USED else replace(use.request, devices=devices)
+                        for name, use in uses.items()}
+            lane = self._lane(tuple(uses))
+            for pool in lane.pools:
+                use, spec = uses[pool.name], self.cluster.pools[pool.number].spec
+                _check_fit(stream, pool, requests[pool.name])
+                self._shared[pool.name][number] = SharedUse(use.share, use.activity, use.curve)
+                alone = 0.0 if spec.kinds else use.share
+                self._hosted[pool.name][number] = SharedUse(alone, use.host_activity, spec.host_curve)
+            self.classes.append(JobClass(stream, lane, requests, self._queues[stream]))
+            self._numbers[key] = number
+        return self._numbers[key]
+
+    def _lane(self, names: tuple[str, ...]) -> Lane:
+        if names not in self._lanes:
+            lane = Lane([pool for name in names for pool in self.pools if pool.name == name])
+            for pool in lane.pools:
+                pool.lanes.append(lane)
+            self._lanes[names] = lane
+        return self._lanes[names]
+
+    # ------------------------------------------------------------ hardware
+
+    def _build_nodes(self, pool: PoolSpec) -> list[Node]:
+        cluster, spec = self.cluster, pool.spec
+        demand = self.table.demands[pool.name]
+        uses = [by_pool[pool.name] for by_pool in self.uses.values() if pool.name in by_pool]
+        plain = all(use.share >= 1.0 for use in uses)
+        columns = SharedColumns(demand.seconds, demand.watts, self.table.job_class, self.table.curve_j)
+        host_columns = columns._replace(watts=NoWatts())
+        firsts = np.searchsorted(cluster.device_node, pool.nodes)
+        nodes: list[Node] = []
+        for node, first in zip(pool.nodes.tolist(), firsts.tolist(), strict=True):
+            cell = self.cells[cluster.node_cell[node]]
+            index = first
+            devices: dict[str, list[Server]] = {}
+            for kind in spec.kinds:
+                servers: list[Server] = []
+                for _ in range(kind.count):
+                    if plain:
+                        servers.append(ProfileServer(index, node, cell, demand.seconds, demand.watts))
+                    else:
+                        servers.append(SharedServer(index, node, cell, columns, self._shared[pool.name], 1.0))
+                    index += 1
+                devices[kind.name] = servers
+            host: Server | None = None
+            if any(use.request.cores for use in uses):
+                counted = 0.0 if spec.kinds else 1.0
+                host = SharedServer(first, node, cell, host_columns, self._hosted[pool.name], counted)
+            nodes.append(Node(node, devices, host, float(spec.cores), spec.memory_bytes))
+        return nodes
+
+    def _build_pool(self, number: int, pool: PoolSpec, rule: str) -> Pool:
+        """Slots where every job of the pool takes equal slots of one device kind, else placement by node."""
+        uses = [by_pool[pool.name] for by_pool in self.uses.values() if pool.name in by_pool]
+        nodes = self.nodes[pool.name]
+        kinds = {use.request.kind for use in uses}
+        shares = [use.share for use in uses]
+        slots = PLACEMENTS.get(rule)
+        if all(use.request.simple for use in uses) and len(kinds) <= 1 and (not shares or max(shares) - min(shares) < _EVEN):
+            kind = next(iter(kinds), None)
+            servers = [server for node in nodes for server in node.devices.get(kind or "", ())]
+            return Pool(pool.name, number, slots(servers, round(1.0 / shares[0]) if shares else 1))
+        if rule not in NODE_RULES:
+            raise PlacementError(
+                f"scheduling.placement: '{rule}' places equal slots only, and jobs of pool '{pool.name}' ask for more than that; "
+                f"allowed there: {', '.join(NODE_RULES)}"
+            )
+        return Pool(pool.name, number, Nodes(nodes, rule))
+
+
+def _check_fit(stream: str, pool: Pool, request: Request) -> None:
+    """PlacementError for a job that would wait for ever."""
+    placement = pool.placement
+    if isinstance(placement, Nodes):
+        if placement.fits(request):
+            return
+        have = placement.describe()
+    else:
+        if request.devices <= placement.available:
+            return
+        have = f"{placement.available} slots"
+    asks = ", ".join(
+        text
+        for text, asked in (
+            (f"{request.devices} x {request.kind or 'device'}", request.devices),
+            (f"{request.cores} cores", request.cores),
+            (f"{request.memory_bytes / 2**30:g} GiB of memory", request.memory_bytes),
+        )
+        if asked
+    )
+    raise PlacementError(f"streams.{stream}: a job needs {asks} at once; pool '{pool.name}' has {have}")

@@ -1,0 +1,150 @@
+"""A scenario made ready to run: hardware, dispatcher, streams, meters and plants.
+
+`Model` is what every SimPy process of a run gets: the default ones of `dcsim.sim.control` and a user's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from simpy.events import Event, Process
+
+from dcsim import seeds, workload
+from dcsim.catalog import Catalog
+from dcsim.cluster import topology
+from dcsim.cluster.ledger import Cell
+from dcsim.errors import ScenarioError, nearest
+from dcsim.results.recorder import JobTable
+from dcsim.scenario.models import Replay, Scenario
+from dcsim.service import FloatArray, Service
+from dcsim.sim import clock, demand
+from dcsim.sim.clock import Clock
+from dcsim.sim.dispatch import Dispatcher
+from dcsim.sim.fleet import Fleet
+from dcsim.sim.meters import Meter
+from dcsim.sim.plant import SitePlant
+
+
+class Model:
+    """One run of one scenario. Everything of it can be read, and much of it changed, while it runs."""
+
+    def __init__(self, scenario: Scenario, catalog: Catalog, seed: int, folder: Path | None = None) -> None:
+        self.scenario, self.catalog, self.seed, self.folder = scenario, catalog, seed, folder
+        self.clock = Clock()
+        self.cluster = topology.build(scenario, catalog)
+        self.uses = {
+            name: {pool: demand.use(name, stream, self.pool(pool), catalog, seed) for pool in stream.runs_on}
+            for name, stream in scenario.streams.items()
+        }
+        self.table = JobTable([pool.name for pool in self.cluster.pools], demand.curved(self.uses))
+        self.fleet = Fleet(self.cluster, self.table, self.uses, scenario)
+        self.dispatcher = Dispatcher(self.clock, self.table, self.fleet.pools, self.fleet.classes)
+        self.meter = Meter(self.clock, self.fleet.cells, scenario.meter_interval)
+        self.plants = {site: SitePlant(scenario, catalog, self.cluster, self.meter, site) for site in self.cluster.sites}
+        self.processes: dict[str, Process] = {}
+        """SimPy processes of the run by name"""
+        self.dropped_rows = 0
+        """trace rows that became no job: invalid for the format, or after the end"""
+        self.down_s = dict.fromkeys(self.fleet.nodes, 0.0)
+        """pool -> node-seconds of outages that have ended"""
+        self._outages: dict[tuple[str, int], int] = {}
+        self._down_since_s: dict[tuple[str, int], float] = {}
+        self._random = {
+            (name, pool): seeds.generator(seed, 0, f"stream/{name}/profile/{pool}")
+            for name, uses in self.uses.items() for pool in uses
+        }
+        self._replays = {name: list(self._read(name)) for name, stream in scenario.streams.items()
+                         if isinstance(stream.arrivals, Replay)}
+
+    # ------------------------------------------------------------ to look at
+
+    def pool(self, name: str) -> topology.PoolSpec:
+        """The pool `name`."""
+        return self.cluster.pools[self.cluster.pool_number(name)]
+
+    def rack_power_w(self, rack: str) -> float:
+        """Power of a rack's nodes now, at the output of their power supplies, W."""
+        number = self.cluster.racks.index(rack)
+        return sum(cell.power_w for cell in self.fleet.cells if cell.rack == number)
+
+    def site_power_w(self, site: str) -> float:
+        """Power of a site's nodes now, at the output of their power supplies, W."""
+        number = self.cluster.sites.index(site)
+        return sum(cell.power_w for cell in self.fleet.cells if self.cluster.rack_site[cell.rack] == number)
+
+    def cells_of(self, site: str) -> list[Cell]:
+        """The parts of racks that stand in `site`."""
+        number = self.cluster.sites.index(site)
+        return [cell for cell in self.fleet.cells if self.cluster.rack_site[cell.rack] == number]
+
+    def random(self, name: str) -> np.random.Generator:
+        """A random stream for a process of your own, named so that it disturbs no other."""
+        return seeds.generator(self.seed, 0, f"user/{name}")
+
+    # ------------------------------------------------------------ jobs
+
+    def submit(self, stream: str, **sizes: float) -> int:
+        """One job of `stream` arrives now; return its number.
+
+        `sizes` are the columns that its service needs: input_tokens and output_tokens, or run_s [s].
+        """
+        if stream not in self.uses:
+            raise ScenarioError(f"no stream '{stream}'{nearest(stream, self.uses)}")
+        columns = {key: np.array([float(value)]) for key, value in sizes.items()}
+        first = self._reserve(stream, np.array([self.clock.now], np.float64), columns)
+        self.dispatcher.arrival(None)(first)
+        return first
+
+    def arrivals(self, stream: str) -> Event:
+        """Let the jobs that the scenario describes for `stream` arrive; the event fires when the last one has."""
+        blocks = iter(self._replays[stream]) if stream in self._replays else self._read(stream)
+        kind = self.fleet.only_class(stream)
+        if stream in self._replays and any("processors" in block.columns for block in self._replays[stream]):
+            kind = None
+        over = self.clock.event()
+        self.clock.feed(self._feed(stream, blocks, over), self.dispatcher.arrival(kind))
+        return over
+
+    # ------------------------------------------------------------ outages
+
+    def take_down(self, pool: str, node: int) -> None:
+        """Node number `node` of `pool` fails now: its jobs go back to their queues, its idle power stays. Outages nest."""
+        key = (pool, node)
+        self._outages[key] = self._outages.get(key, 0) + 1
+        if self._outages[key] == 1:
+            self._down_since_s[key] = float(self.clock.now)
+            self.dispatcher.take_down(self.fleet.pool(pool), self.fleet.nodes[pool][node])
+
+    def bring_up(self, pool: str, node: int) -> None:
+        """One outage of the node is over."""
+        key = (pool, node)
+        self._outages[key] -= 1
+        if not self._outages[key]:
+            self.down_s[pool] += float(self.clock.now) - self._down_since_s.pop(key)
+            self.dispatcher.bring_up(self.fleet.pool(pool), self.fleet.nodes[pool][node])
+
+    def node_down_s(self, pool: str) -> float:
+        """Node-seconds that nodes of `pool` have been down so far."""
+        now = float(self.clock.now)
+        return self.down_s[pool] + sum(now - since for (name, _), since in self._down_since_s.items() if name == pool)
+
+    def _read(self, name: str) -> Iterator[workload.Block]:
+        stream = self.scenario.streams[name]
+        return workload.blocks(stream, name, self.scenario.duration, self.catalog, self.seed, 0, self.folder)
+
+    def _feed(self, name: str, blocks: Iterator[workload.Block], over: Event) -> Iterator[clock.Block]:
+        for block in blocks:
+            self.dropped_rows += block.dropped_rows
+            first = self._reserve(name, block.arrival_s, dict(block.columns))
+            yield block.arrival_s.tolist(), range(first, first + len(block))
+        over.succeed()
+
+    def _reserve(self, name: str, arrival_s: FloatArray, columns: dict[str, FloatArray]) -> int:
+        services: dict[str, Service] = {}
+        for pool, use in self.uses[name].items():
+            services[pool] = use.service(columns, len(arrival_s), self._random[name, pool])
+        classes = self.fleet.class_numbers(name, columns.get("processors"))
+        devices = {pool: columns.get("processors", max(use.request.devices, 1)) for pool, use in self.uses[name].items()}
+        return self.table.reserve(name, classes, arrival_s, columns, services, devices)

@@ -1,0 +1,95 @@
+"""A scenario to a result."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from dcsim import catalog
+from dcsim.errors import ScenarioError
+from dcsim.results.result import Result
+from dcsim.scenario.models import Scenario
+from dcsim.sim import accounts, control
+from dcsim.sim.clock import Clock
+from dcsim.sim.control import Controller, SimPyProcess
+from dcsim.sim.model import Model
+
+Progress = Callable[[float, int], None]
+
+_REPORTS = 400  # calls of the progress function in a run
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    processes: Mapping[str, Controller] | None = None,
+    folder: Path | None = None,
+) -> Result:
+    """Run `scenario` once.
+
+    Parameters:
+        seed: root of every random stream, instead of the scenario's
+        progress: called now and then with the simulated time [s] and the number of jobs finished
+        processes: SimPy processes by name, in place of the default one of that name or beside them; each is a
+            generator function of the `Model` (see `dcsim.sim.control`)
+        folder: where relative trace paths are looked up first
+
+    SIGINT ends the run early: what is finished is in the result, whose `interrupted` is true. Raises ScenarioError,
+    CatalogError, PlacementError or TraceError before the run starts when something asked for is impossible.
+    """
+    started = time.perf_counter()
+    seed = scenario.seed if seed is None else seed
+    view = catalog.load([Path(path) for path in scenario.catalog])
+    model = Model(scenario, view, seed, folder)
+    controllers = control.defaults(model) | dict(processes or {})
+    for name, controller in controllers.items():
+        model.processes[name] = model.clock.process(_named(name, controller(model)))
+    if progress is not None:
+        model.clock.process(_report(model, progress))
+    with _interruptible(model.clock) as interrupted:
+        model.clock.run(until=scenario.duration)
+    model.meter.read()
+    for site in model.plants.values():
+        site.book()
+    return accounts.result(model, interrupted=bool(interrupted), wall_s=time.perf_counter() - started)
+
+
+def _named(name: str, process: SimPyProcess) -> SimPyProcess:
+    if not isinstance(process, Generator):
+        raise ScenarioError(f"process '{name}': found {type(process).__name__}, want a generator function of the model (it yields)")
+    process.__name__ = name  # what SimPy shows as the name of the process
+    return process
+
+
+def _report(model: Model, progress: Progress) -> SimPyProcess:
+    step_s = model.scenario.duration / _REPORTS
+    while True:
+        yield model.clock.timeout(step_s)
+        progress(float(model.clock.now), model.dispatcher.finished)
+
+
+@contextmanager
+def _interruptible(clock: Clock) -> Iterator[list[int]]:
+    """Turn SIGINT into an early end of the run; the list is not empty afterwards if one came."""
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        caught.append(number)
+        clock.halt()
+
+    previous = signal.signal(signal.SIGINT, stop)
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGINT, previous)

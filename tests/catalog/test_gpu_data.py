@@ -1,0 +1,170 @@
+"""The shipped GPUs, nodes, hosts, racks and models: complete, consistent, and near measured nodes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dcsim import catalog
+from dcsim.catalog import Catalog, Entry
+from dcsim.gpu.roofline import BYTES_PER_VALUE, precisions
+
+_GPU_KEYS = (
+    *("memory_bytes", "memory_bytes_per_s", "tdp_w", "idle_w", "awake_w", "peak_w", "power_exponent"),
+    *("decode_power_share", "training_power_share", "host_active_w", "compute_efficiency"),
+    *("memory_efficiency", "decode_memory_efficiency", "prefill_efficiency", "gather_efficiency"),
+    *("launch_s", "host_call_s", "link_bytes_per_s", "link_latency_s", "price_usd", "embodied_kg"),
+)
+_GPUS = (
+    *("v100-sxm2-32", "t4", "a100-sxm-80", "l4", "l40s", "rtx-4090", "rtx-pro-6000"),
+    *("h100-sxm", "h200-sxm", "b200-sxm", "mi300x"),
+)
+_SYSTEMS = (
+    *("hgx-h100", "hgx-h200", "hgx-b200", "hgx-a100", "hgx-v100", "hgx-mi300x", "server-4x-l40s"),
+    *("server-8x-l4", "server-4x-t4", "server-8x-rtx-pro-6000", "workstation-4x-rtx-4090"),
+)
+
+
+@pytest.fixture(scope="module")
+def known() -> Catalog:
+    return catalog.load()
+
+
+def _node_w(known: Catalog, system: Entry, gpu_w: str, host_w: str, boards: tuple[str, ...]) -> float:
+    gpu, host = known.get(str(system.facts["device"])), known.get(str(system.facts["host"]), "host")
+    return system["devices"] * gpu[gpu_w] + host[host_w] + sum(system[key] for key in boards)
+
+
+def _peak_w(known: Catalog, system: Entry) -> float:
+    return _node_w(known, system, "peak_w", "max_w", ("board_idle_w", "board_active_w"))
+
+
+def _idle_w(known: Catalog, system: Entry) -> float:
+    return _node_w(known, system, "idle_w", "idle_w", ("board_idle_w",))
+
+
+@pytest.mark.parametrize("name", _GPUS)
+def test_gpu_is_complete_and_plausible(known: Catalog, name: str) -> None:
+    gpu = known.get(name, "gpu")
+    for key in _GPU_KEYS:
+        assert key in gpu, key
+    assert "fp16" in precisions(gpu)
+    assert 0 < gpu["idle_w"] < gpu["awake_w"] < gpu["peak_w"] <= 1.03 * gpu["tdp_w"]
+    assert gpu.get("power_floor_w", gpu["awake_w"]) >= gpu["awake_w"]
+    for key in ("compute_efficiency", "memory_efficiency", "decode_memory_efficiency", "prefill_efficiency"):
+        assert 0 < gpu[key] < 1
+    table = gpu.array("decode_power_share")
+    assert np.all(np.diff(table, axis=0) > 0)
+    assert gpu["idle_w"] / gpu["tdp_w"] < table[0, 1] < table[-1, 1] <= 1
+    embodied = gpu.quantity("embodied_kg")
+    assert embodied.si_low is not None
+    assert embodied.si_high is not None
+
+
+@pytest.mark.parametrize("name", _SYSTEMS)
+def test_system_names_a_gpu_and_a_host_and_has_every_figure(known: Catalog, name: str) -> None:
+    system = known.get(name, "system")
+    assert system.facts["family"] == "gpu"
+    assert known.get(str(system.facts["device"]), "gpu").name in _GPUS
+    for key in (
+        "devices",
+        "boards",
+        "board_idle_w",
+        "board_active_w",
+        "rack_units",
+        "price_usd",
+        "embodied_kg",
+    ):
+        assert system[key] > 0
+    assert _idle_w(known, system) < 0.45 * _peak_w(known, system)
+    if "rated_w" in system:
+        assert _peak_w(known, system) <= system["rated_w"]
+
+
+def test_hgx_h100_draws_what_was_measured_in_training(known: Catalog) -> None:
+    """8.4 kW AC at most, of a rated 10.2 kW (Latif et al. 2025); supplies are 95 % efficient then.
+
+    A consistency check: board_active_w was set from this figure.
+    """
+    node = known.get("hgx-h100")
+    assert _peak_w(known, node) / 0.95 == pytest.approx(node["observed_max_w"], rel=0.03)
+    assert node["observed_max_w"] < node["rated_w"]
+
+
+def test_hgx_a100_spans_the_measured_servers(known: Catalog) -> None:
+    """Acme's 8-GPU servers: 1,512 W at the 5th percentile, 5,418 W at the 99th, 6,554 W at most."""
+    node = known.get("hgx-a100")
+    assert _idle_w(known, node) == pytest.approx(1512, rel=0.05)
+    assert 5418 * 0.97 < _peak_w(known, node) < node["observed_max_w"]
+
+
+def test_hgx_prices_are_in_the_quoted_range(known: Catalog) -> None:
+    """An 8-GPU H100 node costs 250-350 kUSD with GPUs and host."""
+    node = known.get("hgx-h100")
+    gpu, host = known.get("h100-sxm"), known.get("host-gpu-2-socket")
+    assert 250e3 <= 8 * gpu["price_usd"] + host["price_usd"] + node["price_usd"] <= 350e3
+
+
+@pytest.mark.parametrize(
+    "name", ["host-gpu-2-socket", "host-2u-2-socket", "host-1u-1-socket", "host-embedded-arm"]
+)
+def test_hosts_are_complete(known: Catalog, name: str) -> None:
+    host = known.get(name, "host")
+    assert 0 < host["idle_w"] < host["max_w"]
+    for key in ("cores", "memory_bytes", "price_usd", "embodied_kg"):
+        assert host[key] > 0
+
+
+def test_racks_are_complete(known: Catalog) -> None:
+    for name in ("rack-42u", "rack-42u-1gbe", "rack-48u"):
+        for key in ("switch_w", "price_usd", "embodied_kg", "rack_units"):
+            assert known.get(name, "rack")[key] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "heads", "kv"),
+    [
+        ("llama-3.1-8b", 32, 8, 131_072),
+        ("llama-2-70b", 80, 8, 327_680),
+        ("llama-3.1-70b", 80, 8, 327_680),
+        ("llama-3.1-405b", 126, 8, 516_096),
+        ("qwen3-32b", 64, 8, 262_144),
+        ("gpt-3-175b", 96, 96, 4_718_592),
+    ],
+)
+def test_language_models_and_their_cache(known: Catalog, name: str, layers: int, heads: int, kv: int) -> None:
+    """Key-value bytes per token = 2 x layers x key-value heads x 128 x 2 bytes."""
+    model = known.get(name, "model")
+    assert model["layers"] == layers
+    assert model["kv_bytes_per_token"] == kv == 2 * layers * heads * 128 * 2
+    assert model.facts["dtype"] in BYTES_PER_VALUE
+    # a transformer has about 12 x layers x width^2 parameters; grouped queries and gated MLPs move it
+    assert model["parameters"] == pytest.approx(12 * layers * model["model_width"] ** 2, rel=0.65)
+
+
+def test_measured_operating_points_name_gpus_of_the_catalog(known: Catalog) -> None:
+    """itl_base_GPU_xN_PRECISION_s, its slope, and the power of the same runs."""
+    found = 0
+    for name in known.names("model"):
+        model = known.get(name)
+        for key in [key for key in model if key.startswith("itl_base_")]:
+            point = key.removeprefix("itl_base_").removesuffix("_s")
+            gpu, count, precision = point.rsplit("_", 2)
+            assert precision in precisions(known.get(gpu, "gpu"))
+            assert int(count.removeprefix("x")) >= 1
+            assert 1e-3 < model[key] < 0.1
+            assert 1e-5 < model[f"itl_per_sequence_{point}_s"] < 1e-3
+            found += 1
+    assert found >= 9
+
+
+def test_resnet_and_dlrm(known: Catalog) -> None:
+    resnet, dlrm = known.get("resnet-50"), known.get("dlrm")
+    assert resnet["weight_bytes"] == pytest.approx(2 * resnet["parameters"], rel=0.01)
+    dense = 13 * 512 + 512 * 256 + 256 * 128
+    cross = 3 * 2 * 3456 * 512
+    top = 3456 * 1024 + 1024 * 1024 + 1024 * 512 + 512 * 256 + 256
+    assert dlrm["active_parameters"] == pytest.approx(dense + cross + top, rel=0.01)
+    assert dlrm["flop_per_sample"] == pytest.approx(2 * (dense + cross + top), rel=0.01)
+    assert dlrm["parameters"] == pytest.approx(204_184_588 * 128 + dense + cross + top, rel=0.01)
+    assert dlrm["gather_bytes_per_sample"] == 214 * 128 * 2

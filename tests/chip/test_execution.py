@@ -1,0 +1,208 @@
+"""Counts, seconds and joules: one network worked out by hand, published identities, invariants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dcsim import catalog
+from dcsim.chip import ChipSpec, Costs, SpikingNetwork, execution, place
+
+HAND = ChipSpec(
+    "hand",
+    "barrier",
+    cores=8,
+    neurons_per_core=4,
+    static_w=2.0,
+    sync=((1.0, 64.0), (2.0, 128.0), (3.0, 256.0)),
+    host_w=0.5,
+    costs=Costs(
+        access_j=1.0, update_j=2.0, spike_j=4.0, packet_j=8.0, synapse_j=16.0, hop_ew_j=1000.0, hop_ns_j=32.0,
+        access_s=1.0, update_s=2.0, spike_s=4.0, packet_s=8.0, receive_s=16.0, synapse_s=0.5,
+        input_spike_s=3.0, input_spike_j=5.0, output_spike_s=7.0, output_spike_j=11.0, host_step_s=0.25,
+        reset_s=10.0, reset_j=100.0,
+    ),
+)  # fmt: skip
+
+
+def run(network, chip, fired, **options):
+    placement = place(network, chip)
+    counts = execution.count(np.asarray(fired, dtype=float), placement, **options)
+    steps = execution.step_times(counts, placement, chip)
+    return placement, counts, steps, execution.energy(counts, steps, placement, chip)
+
+
+def test_a_network_worked_out_by_hand_to_the_last_digit():
+    """2 inputs, 3 neurons on core 0 (tile 0, 0) and 2 on core 1 (tile 0, 1); one sample of two steps.
+
+    Step 1: 2 input spikes, 1 hidden, 1 output. Step 2: none.
+    """
+    network = SpikingNetwork.layered([2, 3, 2], steps=2)
+    placement, counts, steps, energy = run(network, HAND, [[[2, 1, 1], [0, 0, 0]]])
+    assert counts.received.tolist() == [[[0, 2, 1], [0, 0, 0]]]
+    assert counts.synops.tolist() == [[[0, 6, 2], [0, 0, 0]]]
+    assert counts.updated.tolist() == [[[0, 3, 2], [0, 3, 2]]]
+    # step 1. port: 2 packets = 16; core 0 sends: 3 + 3 x 2 + 4 + 8 = 21; core 1: 2 + 2 x 2 + 4 = 10
+    #         core 0 receives: 2 x 16 + 6 / 2 = 35; core 1: 16 + 2 / 2 = 17; I/O: 2 x 3 + 7 + 1/4 = 13.25
+    # step 2. core 0: 3 + 6 = 9. Both end with the barrier of two tiles, 128
+    assert steps.seconds.tolist() == [[35 + 128, 9 + 128]]
+    assert steps.io_s.tolist() == [[13.25, 0.25]]
+    assert execution.latency(steps, HAND).tolist() == [300 + 10]
+    assert {cause: joules.tolist() for cause, joules in energy.items()} == {
+        "static": [2 * 310],
+        "neuron": [2 * 5 * (1 + 2) + 2 * 4 + 100],
+        "synapse": [8 * 16],
+        "network": [3 * 8 + 32],  # three messages; only the hidden spike hops, one row south
+        "io": [2 * 5 + 11],
+        "host": [13.5 * 0.5],
+    }
+    assert placement.copies == 4
+
+
+def test_a_replayed_raster_updates_only_the_neurons_that_fire():
+    network = SpikingNetwork.layered([2, 3, 2], steps=2)
+    _, counts, _, energy = run(network, HAND, [[[2, 1, 1], [0, 0, 0]]], updates="fired")
+    assert counts.updated.tolist() == [[[0, 1, 1], [0, 0, 0]]]
+    assert energy["neuron"].tolist() == [2 * 5 * 1 + 2 * 2 + 2 * 4 + 100]
+
+
+def test_input_and_output_bound_a_step_that_the_cores_do_not():
+    slow = replace(HAND, costs=replace(HAND.costs, host_step_s=500.0))
+    _, _, steps, _ = run(SpikingNetwork.layered([2, 3, 2], steps=1), slow, [[[2, 1, 1]]])
+    assert steps.seconds.tolist() == [[500 + 6 + 7 + 128]]
+
+
+def test_the_peak_of_synaptic_operations_bounds_a_step():
+    slow = replace(HAND, peak_sop_per_s=0.01)
+    _, _, steps, _ = run(SpikingNetwork.layered([2, 3, 2], steps=1), slow, [[[2, 1, 1]]])
+    assert steps.seconds.tolist() == [[800 + 128]]
+
+
+def test_a_tick_lasts_its_time_and_is_stretched_when_the_work_does_not_fit():
+    chip = replace(HAND, mode="tick", tick_s=150.0)
+    _, _, steps, energy = run(SpikingNetwork.layered([2, 3, 2], steps=2), chip, [[[2, 1, 1], [0, 0, 0]]])
+    assert steps.seconds.tolist() == [[35 + 128, 150]]
+    assert steps.overrun.tolist() == [[True, False]]
+    assert energy["static"].tolist() == [2 * (163 + 150 + 10)]
+
+
+def test_messages_pay_for_the_borders_between_chips_that_they_cross():
+    chip = replace(HAND, neurons_per_core=1, costs=Costs(chip_crossing_j=3.0, packet_j=1.0))
+    network = SpikingNetwork.layered([2, 9, 1], steps=1)
+    placement = place(network, chip)
+    assert placement.chips == 2
+    fired = np.zeros((1, 1, 11))
+    fired[0, 0, [0, 1]] = [
+        2,
+        1,
+    ]  # two input spikes to nine cores, one of them on the second chip; one spike to it
+    counts = execution.count(fired, placement)
+    energy = execution.energy(counts, execution.step_times(counts, placement, chip), placement, chip)
+    assert energy["network"].tolist() == [2 * (9 + 3) + 1 + 3]
+
+
+# ---------------------------------------------------------------- published identities
+
+
+@pytest.mark.parametrize(
+    ("synapse_j", "update_j"),
+    [(23.6e-12 + 3.5e-12, 81e-12), (13.3e-9, 26e-9), (450e-12, 2.19e-9)],
+    ids=["loihi", "spinnaker", "spinnaker2"],
+)
+def test_keras_spiking_energy_is_synops_and_neuron_updates(synapse_j, update_j):
+    """keras-spiking 0.3.0: E = synops e_syn + neurons steps e_neuron, with its constants for three chips."""
+    chip = ChipSpec("ks", "barrier", 128, 1024, 0.0, costs=Costs(synapse_j=synapse_j, update_j=update_j))
+    network = SpikingNetwork.layered([784, 128, 10], steps=20)
+    fired = np.zeros((1, 20, 3))
+    fired[0] = [[80, 12, 1]] * 20
+    *_, energy = run(network, chip, fired)
+    total = sum(float(joules[0]) for joules in energy.values())
+    synops = 20 * (80 * 128 + 12 * 10)
+    assert total == pytest.approx(synops * synapse_j + 20 * 138 * update_j, rel=1e-12)
+
+
+@pytest.mark.parametrize(("rate_hz", "published_w"), [(11.58, 68e-3), (95.93, 94e-3)])
+def test_truenorth_power_at_its_two_published_operating_points(rate_hz, published_w):
+    """Akopyan et al. 2015, Fig. 17 at 0.8 V: 2^20 neurons with 128 synapses each, 1 ms ticks.
+
+    Both points set the constants, so that this checks the equations, not the constants.
+    """
+    chip = ChipSpec.of(catalog.load().get("truenorth", kind="chip"))
+    # in the recurrent networks measured no spike enters or leaves
+    chip = replace(chip, costs=replace(chip.costs, input_spike_s=0.0, output_spike_s=0.0))
+    blocks = 2**20 // 128
+    network = SpikingNetwork.layered([2**20, [2**20, 1, 1, 1, 1, 0, blocks]], steps=10)
+    assert network.synapses == 2**20 * 128
+    placement = place(network, chip)
+    assert (placement.cores, placement.chips, placement.fan_out[0]) == (4096, 1, 1.0)
+    fired = np.broadcast_to(placement.neurons * rate_hz * 1e-3, (1, 10, 4097)).copy()
+    counts = execution.count(fired, placement)
+    steps = execution.step_times(counts, placement, chip)
+    energy = execution.energy(counts, steps, placement, chip)
+    power_w = sum(energy.values()) / execution.latency(steps, chip)
+    assert not steps.overrun.any()
+    assert power_w[0] == pytest.approx(published_w, rel=1e-3)
+
+
+# ---------------------------------------------------------------- sampling
+
+
+CONVOLUTIONAL = SpikingNetwork.layered(
+    [[2, 16, 16, 0, 0, 0, 0], [8, 14, 14, 3, 1, 0, 1], [8, 7, 7, 2, 2, 0, 8], 11],
+    steps=20,
+    rates=[0.1, 0.2, 0.3, 0.4],
+)
+SMALL_CORES = ChipSpec("c", "barrier", 128, 128, 0.0, costs=Costs(synapse_j=1.0, synapse_s=1.0))
+
+
+def test_spikes_are_binomial_with_the_rate_of_their_layer():
+    network = SpikingNetwork.layered(
+        [100, 40], steps=4, rates=[[0.5, 0.1], [0.5, 0.2], [0.5, 0.0], [0.5, 1.0]]
+    )
+    fired = execution.sample_fired(network, place(network, SMALL_CORES), 20_000, np.random.default_rng(1))
+    assert fired.shape == (20_000, 4, 2)
+    mean, sigma = fired.mean(axis=0), fired.std(axis=0)
+    np.testing.assert_allclose(mean[:, 0], 50, atol=4 * 5 / 20_000**0.5)
+    np.testing.assert_allclose(mean[:, 1], [4, 8, 0, 40], atol=0.08)
+    np.testing.assert_allclose(sigma[:, 1], np.sqrt([40 * 0.1 * 0.9, 40 * 0.2 * 0.8, 0, 0]), rtol=0.03)
+
+
+def test_a_spike_of_every_neuron_uses_every_synapse_once():
+    placement = place(CONVOLUTIONAL, SMALL_CORES)
+    fired = np.broadcast_to(placement.neurons.astype(float), (1, 1, len(placement.core)))
+    counts = execution.count(fired, placement)
+    assert counts.synops.sum() == pytest.approx(CONVOLUTIONAL.synapses)
+    assert counts.received.sum() == pytest.approx(float(placement.neurons @ placement.fan_out))
+
+
+def test_random_messages_keep_the_mean_and_spread_like_a_binomial():
+    placement = place(CONVOLUTIONAL, SMALL_CORES)
+    fired = np.broadcast_to(np.round(placement.neurons * 0.2), (4000, 1, len(placement.core)))
+    exact = execution.count(fired[:1], placement)
+    drawn = execution.count(fired, placement, generator=np.random.default_rng(2))
+    np.testing.assert_allclose(drawn.synops.mean(axis=0), exact.synops[0], rtol=0.02)
+    link = placement.links[0]
+    variance = fired[0, 0, 0] * (link.messages * (1 - link.messages))[0]
+    np.testing.assert_allclose(drawn.received[:, 0, link.target].var(axis=0), variance, rtol=0.15)
+    assert (drawn.received >= 0).all()
+    assert (drawn.received[:, 0, link.target] <= fired[0, 0, 0]).all()
+
+
+def test_the_slowest_of_random_cores_is_slower_than_the_mean_core():
+    network = SpikingNetwork(CONVOLUTIONAL.layers[:3], 20, ((0.1, 0.2, 0.3),))
+    placement = place(network, SMALL_CORES)
+    fired = execution.sample_fired(network, placement, 50, np.random.default_rng(3))
+    smooth = execution.step_times(execution.count(fired, placement), placement, SMALL_CORES)
+    rough_counts = execution.count(fired, placement, generator=np.random.default_rng(4))
+    rough = execution.step_times(rough_counts, placement, SMALL_CORES)
+    assert rough.seconds.mean() > smooth.seconds.mean()
+
+
+def test_silence_costs_only_access_updates_and_time():
+    network = SpikingNetwork.layered([2, 3, 2], steps=3)
+    _, _, steps, energy = run(network, HAND, np.zeros((1, 3, 3)))
+    assert energy["synapse"][0] == energy["network"][0] == energy["io"][0] == 0.0
+    assert energy["neuron"][0] == 3 * 5 * 3 + 100
+    assert steps.seconds.tolist() == [[137.0] * 3]
