@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from dcsim import catalog, errors
     from dcsim.results import Result
     from dcsim.scenario import Scenario, load
-    from dcsim.sim import simulate
     from dcsim.sim.clock import Clock
+    from dcsim.sim.simulate import simulate
 
 __version__ = "0.1.0"
 
@@ -27,7 +27,7 @@ _HOMES = {
     "Result": "dcsim.results",
     "Scenario": "dcsim.scenario",
     "load": "dcsim.scenario",
-    "simulate": "dcsim.sim",
+    "simulate": "dcsim.sim.simulate",
 }
 _MODULES = ("catalog", "errors")
 

@@ -126,11 +126,14 @@ class Server(Protocol):
     def admit(self, time_s: float, job: int) -> None:
         """Start `job`; the caller has made sure that there is room."""
 
-    def advance(self, time_s: float) -> int:
-        """Do what was due at `time_s`; return the job that ended, or -1 when none did."""
+    def advance(self, time_s: float, hand_over: bool) -> int:
+        """Do what was due at `time_s`; return the job that ended, or -1 when none did.
+
+        With `hand_over` the caller will `admit` the next job at the same instant, or else call `release`.
+        """
 
     def release(self, time_s: float) -> None:
-        """No job follows at this instant the one that just ended."""
+        """No job follows after all."""
 
     def set_speed(self, time_s: float, factor: float) -> None:
         """Run at `factor` > 0 of full speed and dynamic power from now on; work that is done stays done."""

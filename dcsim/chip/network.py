@@ -127,12 +127,16 @@ def _layer(where: str, row: int | Sequence[float]) -> Layer:
         raise NetworkError(f"{where}: found {len(values)} numbers, want 1 or {len(ROW)}: {', '.join(ROW)}")
     for name, value in zip(ROW, values, strict=False):
         smallest = 1 if name in ROW[:3] else 0
-        if not (math.isfinite(value) and float(value).is_integer() and smallest <= value <= _LARGEST_LAYER):
-            raise NetworkError(f"{where}: found {name} {value:g}, want a whole number from {smallest}")
+        if not _is_whole(value, smallest):
+            raise NetworkError(f"{where}: found {name} {value!r}, want a whole number from {smallest}")
     layer = Layer(*(int(value) for value in values))
     if layer.neurons > _LARGEST_LAYER:
         raise NetworkError(f"{where}: found {layer.neurons} neurons, want at most {_LARGEST_LAYER}")
     return layer
+
+
+def _is_whole(value: object, smallest: int) -> bool:
+    return isinstance(value, int | float) and smallest <= value <= _LARGEST_LAYER and value == int(value)
 
 
 def _check_convolution(where: str, before: Layer, layer: Layer) -> None:
@@ -166,7 +170,7 @@ def _rates(name: str, rates: Rates, steps: int, layers: int) -> tuple[tuple[floa
     try:
         table = np.atleast_2d(np.array(rates, dtype=np.float64))
     except ValueError:
-        problem = "rates: found rows of different lengths, want one rate per layer in each"
+        problem = "rates: found no table of numbers, want one rate per layer in each row"
         raise NetworkError(f"{name}: {problem}") from None
     if table.shape == (1, 1):
         table = np.repeat(table, layers, axis=1)

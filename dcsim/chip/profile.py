@@ -94,8 +94,8 @@ def _profile(
 def _placed(network: SpikingNetwork, chip: ChipSpec, max_chips: int | None) -> Placement:
     """Placement on the fewest cores that hold the network and, on a tick chip, keep its pace.
 
-    The layer that is busiest at the mean rates is spread until it needs no more than `FULL` of a tick, or
-    until there is no further neuron or chip to spread it to: then steps overrun.
+    The busiest layer is spread until it needs no more than `FULL` of a tick, or until there is no further
+    neuron or chip to spread it to: then steps overrun.
     """
     placement = place(network, chip, max_chips=max_chips)
     cores = np.bincount(placement.layer)
@@ -104,7 +104,8 @@ def _placed(network: SpikingNetwork, chip: ChipSpec, max_chips: int | None) -> P
         used, neurons = int(cores[layer]), network.layers[layer].neurons
         if seconds <= FULL * chip.tick_s or used == neurons:
             break
-        cores[layer] = min(neurons, max(used + 1, math.ceil(used * seconds / (FULL * chip.tick_s))))
+        wanted = used * seconds / (FULL * chip.tick_s)
+        cores[layer] = min(neurons, max(used + 1 + used // 8, math.ceil(wanted)))
         try:
             placement = place(network, chip, cores_per_layer=cores.tolist(), max_chips=max_chips)
         except LimitError:
@@ -113,13 +114,11 @@ def _placed(network: SpikingNetwork, chip: ChipSpec, max_chips: int | None) -> P
 
 
 def _busiest(network: SpikingNetwork, placement: Placement, chip: ChipSpec) -> tuple[int, float]:
-    """Layer, the input left out, with the core that needs most time in a step at the mean rates, and that
-    time, s.
-    """
-    rates: FloatArray = np.array(network.rates, dtype=np.float64)[:, placement.layer]
-    fired = (rates * placement.neurons.astype(np.float64))[None]
-    counts = execution.count(fired, placement)
-    seconds = execution.core_times(counts, placement, chip).max(axis=(0, 1)) * placement.paid
+    """Layer with the core that needs most time in a step at its highest mean rates, and that time, s."""
+    rates: FloatArray = np.array(network.rates, dtype=np.float64).max(axis=0)[placement.layer]
+    fired = rates * placement.neurons.astype(np.float64)
+    counts = execution.count(fired[None, None], placement)
+    seconds = execution.core_times(counts, placement, chip)[0, 0] * placement.paid
     core = int(seconds.argmax())
     return int(placement.layer[core]), float(seconds[core])
 
@@ -155,11 +154,10 @@ def _sums(
 
 
 def _extended(values: FloatArray, none: float, ratio: float) -> FloatArray:
-    """Sums over `ratio` times as many independent steps, with exact mean and covariances; `none` is that of
-    no step.
+    """Sums over `ratio` times as many equal, independent steps; `none` is the sum over no step.
 
-    A sum over n equal independent steps has n times the mean and variance of one, so that the mean grows by
-    the ratio and the deviations from it by its root.
+    Such a sum has `ratio` times the mean and the variance, so that the mean grows by the ratio and the
+    deviations from it by its root. Mean, variances and correlations are exact, the shape is that of the few.
     """
     mean = float(values.mean())
     return none + (mean - none) * ratio + (values - mean) * math.sqrt(ratio)

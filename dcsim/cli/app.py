@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def call(arguments: Sequence[str]) -> int:
-    """Run one command line (without the program's name) and return its exit code. No exception leaves it."""
+    """Run one command line (without the program's name) and return its exit code."""
     try:
         code = get_command(app).main(list(arguments), prog_name="dcsim", standalone_mode=False)
         sys.stdout.flush()
@@ -68,7 +68,6 @@ def call(arguments: Sequence[str]) -> int:
         output.error(str(error))
         return WRONG_INPUT
     except (KeyboardInterrupt, typer.Abort):
-        output.error("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

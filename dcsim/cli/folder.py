@@ -28,8 +28,7 @@ def claimed(folder: Path) -> Iterator[Path]:
 
     Raises DcsimError when it cannot be written, or holds something other than an earlier run.
     """
-    made = not folder.exists()
-    _claim(folder)
+    made = _claim(folder)
     try:
         yield folder
     except BaseException:
@@ -44,8 +43,10 @@ def clear(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _claim(folder: Path) -> None:
+def _claim(folder: Path) -> bool:
+    """Make and check `folder`; whether it was not there before."""
     try:
+        made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
@@ -60,3 +61,4 @@ def _claim(folder: Path) -> None:
         raise DcsimError(
             f"--out {folder}: found a folder that holds something else, want a new one or a run's"
         )
+    return made

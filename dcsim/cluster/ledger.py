@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 class Cell:
-    """The nodes of one pool in one rack: their power at the nodes' output of the power supplies, and its integral."""
+    """The nodes of one pool in one rack: their power at the output of their power supplies, and its integral."""
 
-    __slots__ = ("busy", "busy_s", "energy_j", "holders", "idle_w", "pool", "power_w", "rack", "since_s")
+    __slots__ = ("busy_s", "energy_j", "holders", "idle_w", "partly", "pool", "power_w", "rack", "since_s")
 
     def __init__(self, rack: int, pool: int, idle_w: float) -> None:
         self.rack, self.pool = rack, pool
@@ -20,24 +20,24 @@ class Cell:
         self.since_s = 0.0
         self.holders = 0
         """devices and hosts that serve at least one job"""
-        self.busy = 0.0
-        """devices in use (a device that is half used counts half; hosts do not count)"""
+        self.partly = 0.0
+        """what to add to `holders` for the number of devices in use: a half-used one counts half, a host not at all"""
         self.busy_s = 0.0
-        """integral of `busy` up to `since_s`, device-seconds"""
+        """integral of the devices in use up to `since_s`, device-seconds"""
 
-    def change(self, time_s: float, watts: float, holders: int, devices: float) -> None:
-        """Add `watts`, `holders` and `devices` in use from `time_s` [s] on; negative numbers take away."""
+    def change(self, time_s: float, watts: float, holders: int, partly: float) -> None:
+        """Add `watts`, `holders` and `partly` from `time_s` [s] on; negative numbers take away."""
         span = time_s - self.since_s
         self.energy_j += self.power_w * span
-        self.busy_s += self.busy * span
+        self.busy_s += (self.holders + self.partly) * span
         self.since_s = time_s
         self.holders += holders
         if self.holders:
             self.power_w += watts
-            self.busy += devices
+            self.partly += partly
         else:  # summed afresh whenever the cell goes idle, so that rounding never accumulates
             self.power_w = self.idle_w
-            self.busy = 0.0
+            self.partly = 0.0
 
     def energy_at(self, time_s: float) -> float:
         """Energy from the start to `time_s` [s], which must not lie before the last change, J."""
@@ -45,4 +45,4 @@ class Cell:
 
     def busy_at(self, time_s: float) -> float:
         """Integral of the devices in use from the start to `time_s` [s], device-seconds."""
-        return self.busy_s + self.busy * (time_s - self.since_s)
+        return self.busy_s + (self.holders + self.partly) * (time_s - self.since_s)

@@ -38,23 +38,41 @@ class ProfileServer:
         watts = self.watts[job] * self.speed
         if not self.lit:
             self.lit = True
-            self.cell.change(time_s, watts, 1, 1.0)
+            cell = self.cell  # `Cell.change`, written out because every job passes here
+            span = time_s - cell.since_s
+            cell.energy_j += cell.power_w * span
+            cell.busy_s += (cell.holders + cell.partly) * span
+            cell.since_s = time_s
+            cell.holders += 1
+            cell.power_w += watts
         elif watts != self.power_w:
             self.cell.change(time_s, watts - self.power_w, 0, 0.0)
         self.power_w = watts
         self.job = job
         self.next_event_s = time_s + self.seconds[job] / self.speed
 
-    def advance(self, time_s: float) -> int:  # noqa: ARG002  (the protocol's signature)
-        """Finish the job that is due; power stays until `release` or the next `admit` at the same instant."""
+    def advance(self, time_s: float, hand_over: bool) -> int:
+        """Finish the job that is due; at a hand-over power stays until the next `admit` at the same instant."""
         job = self.job
         self.job = -1
         self.next_event_s = inf
+        if not hand_over:
+            self.release(time_s)
         return job
 
     def release(self, time_s: float) -> None:
         """Go back to idle power."""
-        self.cell.change(time_s, -self.power_w, -1, -1.0)
+        cell = self.cell  # `Cell.change`, written out because every job passes here
+        span = time_s - cell.since_s
+        cell.energy_j += cell.power_w * span
+        cell.busy_s += (cell.holders + cell.partly) * span
+        cell.since_s = time_s
+        cell.holders = holders = cell.holders - 1
+        if holders:
+            cell.power_w -= self.power_w
+        else:
+            cell.power_w = cell.idle_w
+            cell.partly = 0.0
         self.power_w = 0.0
         self.lit = False
 
@@ -71,9 +89,8 @@ class ProfileServer:
     def evict(self, time_s: float, job: int) -> float:
         """Take the job out; return the service that it still lacks, s at full speed."""
         left = (self.next_event_s - time_s) * self.speed
-        if self.advance(time_s) != job:
+        if self.advance(time_s, False) != job:
             raise ValueError(f"job {job} does not run on device {self.index}")
-        self.release(time_s)
         return left
 
     def jobs(self) -> list[int]:
@@ -162,9 +179,10 @@ class SharedServer:
         self._fixed_w += self.watts[job]
         self._running[job] = (due, self._charge_j.setdefault(kind, 0.0))
         heappush(self._due, (due, job))
-        self._repower(time_s, int(len(self._running) == 1), use.share)
+        first = len(self._running) == 1
+        self._repower(time_s, int(first), use.share * self.devices - first)
 
-    def advance(self, time_s: float) -> int:
+    def advance(self, time_s: float, hand_over: bool) -> int:  # noqa: ARG002  (power follows every start and end)
         """Finish the job that is due first."""
         _, job = heappop(self._due)
         self._take_out(time_s, job)
@@ -229,9 +247,10 @@ class SharedServer:
         if not self._running:  # summed afresh whenever the device goes idle
             self._active.clear()
             self._held = self._fixed_w = 0.0
-        self._repower(time_s, -int(not self._running), -use.share)
+        last = not self._running
+        self._repower(time_s, -int(last), last - use.share * self.devices)
 
-    def _repower(self, time_s: float, holders: int, share: float) -> None:
+    def _repower(self, time_s: float, holders: int, partly: float) -> None:
         """Set the power that follows from who runs now."""
         total = sum(self._active.values())
         self._rate_w.clear()
@@ -243,6 +262,6 @@ class SharedServer:
                 self._rate_w[kind] = rate * self.speed
                 watts += rate * activity
         watts *= self.speed
-        self.cell.change(time_s, watts - self.power_w, holders, share * self.devices)
+        self.cell.change(time_s, watts - self.power_w, holders, partly)
         self.power_w = watts
         self.next_event_s = self._due[0][0] if self._due else inf

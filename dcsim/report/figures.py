@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dcsim.report import axes, panels, placing, series, style, words
 from dcsim.report.kinds import ResultLike
+from dcsim.report.series import Series
 from dcsim.report.style import FAMILIES, INK, MUTED, PAPER, STREAMS, Label
 from dcsim.units import in_words
 
@@ -20,11 +21,13 @@ LATENCY_TITLE = "Latency: share of jobs done in time"
 ENERGY_TITLE = "Energy per job by boundary"
 MOST_PANELS = 6
 WIDE_WIDTH_IN, NARROW_WIDTH_IN = 9.6, 3.7
+_LINE_IN = 0.19
 
 
-def power(result: ResultLike, ax: Axes) -> Axes:
+def power(result: ResultLike | Series, ax: Axes) -> Axes:
     """Power of the racks over time, W to MW, stacked by group; the line above is the whole facility."""
-    found = series.power_by_group(result)
+    numbers = series.of(result)
+    found = numbers.power
     if found is None:
         style.message(ax, POWER_TITLE, "No rack was metered in this run.")
         return ax
@@ -32,7 +35,7 @@ def power(result: ResultLike, ax: Axes) -> Axes:
     highest = float(max(top.max(), 0.0 if found.facility_w is None else found.facility_w.max()))
     unit, size = axes.power_unit(highest)
     narrow = style.is_narrow(ax)
-    averaged = found.interval_s > float(result.scenario.meter_interval) * 1.5
+    averaged = found.interval_s > float(numbers.result.scenario.meter_interval) * 1.5
     note = f", means of {axes.time_words(found.interval_s)}" if averaged else ""
     style.quiet(ax, f"{POWER_TITLE}, {unit}{note}")
     duration_s = float(found.edges_s[-1])
@@ -80,9 +83,9 @@ def _shade(family: str, used: dict[str, int]) -> str:
     return shades[index % len(shades)]
 
 
-def latency(result: ResultLike, ax: Axes) -> Axes:
+def latency(result: ResultLike | Series, ax: Axes) -> Axes:
     """Cumulative latency distribution per stream, marks at p50, p95 and p99, dashed line at its objective."""
-    found = series.latencies(result)
+    found = series.of(result).latencies
     if not found:
         style.message(ax, LATENCY_TITLE, "No job was completed in this run.")
         return ax
@@ -109,7 +112,9 @@ def latency(result: ResultLike, ax: Axes) -> Axes:
         labels = [
             _percentiles(one, colour, narrow=narrow) for one, colour in zip(found, colours, strict=True)
         ]
-        style.label_below(ax, labels, columns=1 if narrow else 2, heading="p50 / p95 / p99")
+        style.label_below(
+            ax, labels, columns=_label_columns(labels, narrow=narrow), heading="p50 / p95 / p99"
+        )
     else:
         for one, colour, place in zip(found, colours, places, strict=True):
             where = {"transform": ax.transAxes, "ha": place.align, "va": "center"}
@@ -126,6 +131,11 @@ def _percentiles(one: series.LatencySeries, colour: str, *, narrow: bool) -> Lab
         0.0,
         colour,
     )
+
+
+def _label_columns(labels: Sequence[Label], *, narrow: bool) -> int:
+    """Two where two of the longest stand side by side, else one."""
+    return 1 if narrow or max(len(label.text) for label in labels) > 56 else 2
 
 
 def _latency_curve(ax: Axes, one: series.LatencySeries, colour: str, dash: object) -> None:
@@ -169,12 +179,12 @@ def _objective(ax: Axes, slo_s: float, row: int, colour: str) -> None:
     )
 
 
-def energy_per_job(result: ResultLike, ax: Axes) -> Axes:
+def energy_per_job(result: ResultLike | Series, ax: Axes) -> Axes:
     """Mean energy per job at chip, node, rack and facility, J: a panel per stream that ran on both families.
 
     Panels are inset axes of `ax`. Without such a stream, every stream is drawn on the hardware that it had.
     """
-    shown = [panel for panel in _panels(result) if panel.drawn()]
+    shown = [panel for panel in _panels(series.of(result)) if panel.drawn()]
     if not shown:
         style.message(ax, ENERGY_TITLE, "No completed job has an energy in this run.")
         return ax
@@ -188,13 +198,13 @@ def energy_per_job(result: ResultLike, ax: Axes) -> Axes:
     return ax
 
 
-def _panels(result: ResultLike) -> list[panels.Panel]:
-    streams = series.energy_per_job(result)
+def _panels(numbers: Series) -> list[panels.Panel]:
+    streams = numbers.energy
     both = series.on_both_families(streams)
     return [panels.Panel(name, streams[name], both.get(name)) for name in both or streams]
 
 
-Figure = Callable[[ResultLike, "Axes"], "Axes"]
+Figure = Callable[[ResultLike | Series, "Axes"], "Axes"]
 
 _POWER_CAPTION = (
     "Power at the racks' meters, stacked by rack group with its mean over the run; the line above is what "
@@ -217,21 +227,18 @@ ALL: tuple[tuple[str, Figure, str], ...] = (
 )
 
 
-def size_in(figure: Figure, result: ResultLike, *, narrow: bool = False) -> tuple[float, float]:
+def size_in(figure: Figure, numbers: Series, *, narrow: bool = False) -> tuple[float, float]:
     """Width and height in inches that suit a figure of this result, on a page or (narrow) on a phone."""
     width = NARROW_WIDTH_IN if narrow else WIDE_WIDTH_IN
     if figure is energy_per_job:
-        _, rows = panels.grid(max(1, min(MOST_PANELS, len(_panels(result)))), narrow=narrow)
+        _, rows = panels.grid(max(1, min(MOST_PANELS, len(_panels(numbers)))), narrow=narrow)
         return width, (3.4 if rows == 1 else 3.0 * rows) + (0.9 if narrow else 0.5)
-    lines = _label_lines(figure, result, narrow=narrow)
-    if narrow:
-        return width, 3.0 + 0.19 * lines
-    return width, 4.0 if figure is power else 4.0 + 0.1 * max(0, lines - 4)
-
-
-def _label_lines(figure: Figure, result: ResultLike, *, narrow: bool) -> int:
-    """Lines that the labels take when they stand below the axes."""
     if figure is power:
-        return 1 + min(series.MOST_GROUPS, 0 if result.racks.empty else result.racks["group"].nunique())
-    found = series.latencies(result)
-    return sum(1 + _percentiles(one, INK, narrow=narrow).text.count("\n") for one in found)
+        groups = 0 if numbers.power is None else 1 + len(numbers.power.groups)
+        return width, 3.0 + _LINE_IN * groups if narrow else 4.0
+    labels = [_percentiles(one, INK, narrow=narrow) for one in numbers.latencies]
+    lines = sum(1 + label.text.count("\n") for label in labels)
+    if narrow:
+        return width, 3.0 + _LINE_IN * lines
+    columns = _label_columns(labels, narrow=False) if labels else 1
+    return width, 4.0 + _LINE_IN * max(0, lines / columns - 2)

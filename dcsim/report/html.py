@@ -9,6 +9,7 @@ from typing import Any
 from dcsim.errors import DcsimError
 from dcsim.report import figures, series, style, svg, tables, words
 from dcsim.report.kinds import ResultLike
+from dcsim.report.series import Series
 
 MOST_YAML_CHARACTERS = 200_000
 
@@ -27,7 +28,7 @@ def page(result: ResultLike) -> str:
     return environment.get_template("template.html").render(_context(result))
 
 
-def write(result: ResultLike, path: Path | str) -> Path:
+def write_html(result: ResultLike, path: Path | str) -> Path:
     """Write the report to `path` and return it. DcsimError when it cannot be written."""
     target = Path(path)
     text = page(result)
@@ -40,13 +41,13 @@ def write(result: ResultLike, path: Path | str) -> Path:
 
 
 def _context(result: ResultLike) -> dict[str, Any]:
-    summary = result.summary
+    summary, numbers = result.summary, series.of(result)
     return {
         "scenario": result.scenario,
         "facts": _facts(result),
         "cards": tables.cards(summary),
-        "findings": findings(result),
-        "figures": [_figure(result, *entry) for entry in figures.ALL],
+        "findings": findings(numbers),
+        "figures": [_figure(numbers, *entry) for entry in figures.ALL],
         "streams": tables.streams(summary),
         "tokens": tables.tokens(summary),
         "energy": tables.energy(summary),
@@ -76,10 +77,10 @@ def _facts(result: ResultLike) -> list[tuple[str, str]]:
     return [(label, text) for label, text in rows if text]
 
 
-def findings(result: ResultLike) -> list[tuple[str, str]]:
+def findings(numbers: Series) -> list[tuple[str, str]]:
     """(stream, sentence) of streams that ran on both families: how much of a chip's advantage is left."""
     sentences = []
-    for stream, (gpu, other) in series.on_both_families(series.energy_per_job(result)).items():
+    for stream, (gpu, other) in series.on_both_families(numbers.energy).items():
         chip = series.advantage(gpu, other, "marginal", "chip")
         facility = series.advantage(gpu, other, "loaded", "facility")
         if chip is not None and facility is not None:
@@ -91,23 +92,22 @@ def findings(result: ResultLike) -> list[tuple[str, str]]:
     return sentences
 
 
-def _figure(result: ResultLike, name: str, figure: figures.Figure, caption: str) -> dict[str, Any]:
+def _figure(numbers: Series, name: str, figure: figures.Figure, caption: str) -> dict[str, Any]:
     """The figure in a wide and a narrow drawing; the page shows the one that fits."""
     from markupsafe import Markup
 
     drawings = {}
     for shape, narrow in (("wide", False), ("narrow", True)):
-        size = figures.size_in(figure, result, narrow=narrow)
-        drawings[shape] = Markup(svg.drawn(partial(figure, result), size, f"{name}-{shape}", caption))
+        size = figures.size_in(figure, numbers, narrow=narrow)
+        drawings[shape] = Markup(svg.drawn(partial(figure, numbers), size, f"{name}-{shape}", caption))
     return {"name": name, "caption": caption, **drawings}
 
 
 def _yaml(result: ResultLike) -> str:
-    """The resolved scenario as YAML, with units."""
-    import yaml
+    """The resolved scenario as YAML, with units, cut where it is very long."""
+    from dcsim import scenario
 
-    written = result.scenario.model_dump(mode="json")
-    text = yaml.dump(written, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=100)
+    text = scenario.dump(result.scenario)
     if len(text) > MOST_YAML_CHARACTERS:
         return text[:MOST_YAML_CHARACTERS] + "\n# cut here; scenario.yaml in the run folder is whole\n"
     return text

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dcsim.report import figures
+from dcsim.report import figures, series
 from dcsim.report.kinds import ResultLike
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ class Plots:
     """Figures of one result. Each method draws on `ax`, or on a new figure, and returns the Axes."""
 
     def __init__(self, result: ResultLike) -> None:
-        self._result = result
+        self._numbers = series.of(result)
 
     def power(self, ax: Axes | None = None) -> Axes:
         """Power over time, stacked by rack group, with the facility's total."""
@@ -30,9 +29,9 @@ class Plots:
         """Energy per job at chip, node, rack and facility, GPU against neuromorphic."""
         return self._draw(figures.energy_per_job, ax)
 
-    def _draw(self, figure: Callable[[ResultLike, Axes], Axes], ax: Axes | None) -> Axes:
+    def _draw(self, figure: figures.Figure, ax: Axes | None) -> Axes:
         if ax is None:
             import matplotlib.pyplot as plt
 
-            _, ax = plt.subplots(figsize=figures.size_in(figure, self._result), layout="constrained")
-        return figure(self._result, ax)
+            _, ax = plt.subplots(figsize=figures.size_in(figure, self._numbers), layout="constrained")
+        return figure(self._numbers, ax)

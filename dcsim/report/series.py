@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,33 @@ _ROUND_WIDTHS = (
     _DAY,
     7 * _DAY,
 )
+
+
+class Series:
+    """The numbers behind the figures of one result, each worked out once."""
+
+    def __init__(self, result: ResultLike) -> None:
+        self.result = result
+
+    @cached_property
+    def power(self) -> PowerSeries | None:
+        """Power of each rack group over time."""
+        return power_by_group(self.result)
+
+    @cached_property
+    def latencies(self) -> list[LatencySeries]:
+        """Latency distribution of each stream."""
+        return latencies(self.result)
+
+    @cached_property
+    def energy(self) -> dict[str, list[EnergyPerJob]]:
+        """Energy per job of each stream on each family."""
+        return energy_per_job(self.result)
+
+
+def of(result: ResultLike | Series) -> Series:
+    """The numbers of a result; numbers are handed through."""
+    return result if isinstance(result, Series) else Series(result)
 
 
 @dataclass(frozen=True)
@@ -102,7 +130,7 @@ def _family_by_group(racks: pd.DataFrame) -> dict[str, str]:
 
 
 def _family_rank(family: str) -> int:
-    order = ("gpu", "cpu", "neuromorphic")
+    order = ("gpu", "cpu", "custom", "neuromorphic")
     return order.index(family) if family in order else len(order)
 
 
@@ -140,7 +168,7 @@ def _binning(points: int, meter_s: float) -> int:
         return 1
     for width in _ROUND_WIDTHS:
         step = width / meter_s
-        if step >= least and math.isclose(step, round(step)):
+        if least <= step <= 3 * least and math.isclose(step, round(step)):
             return round(step)
     return least
 
@@ -213,7 +241,7 @@ class EnergyPerJob:
 
 
 def energy_per_job(result: ResultLike) -> dict[str, list[EnergyPerJob]]:
-    """Stream -> an entry per family that it completed jobs on, GPU first; streams as the scenario lists them."""
+    """Stream -> an entry per family that it completed jobs on, GPU first; in the order of the scenario."""
     jobs = result.jobs
     if jobs.empty:
         return {}
@@ -259,5 +287,5 @@ def advantage(gpu: EnergyPerJob, other: EnergyPerJob, kind: str, boundary: str) 
 
 
 def known_family(family: str) -> str:
-    """The family itself, or `cpu` for one without a colour of its own."""
-    return family if family in FAMILIES else "cpu"
+    """The family itself, or `custom` for one without a colour of its own."""
+    return family if family in FAMILIES else "custom"

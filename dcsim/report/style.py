@@ -21,8 +21,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "gpu": ("#0069a8", "#4f9ccc", "#9ac6e3"),
     "neuromorphic": ("#c45500", "#e8914e", "#f4c29b"),
     "cpu": ("#6b7680", "#9aa4ad", "#c6cdd3"),
+    "custom": ("#64598c", "#968db6", "#c5bfd9"),
 }
-FAMILY_WORDS = {"gpu": "GPU", "neuromorphic": "neuromorphic", "cpu": "CPU"}
+FAMILY_WORDS = {"gpu": "GPU", "neuromorphic": "neuromorphic", "cpu": "CPU", "custom": "custom"}
 
 #: Streams: other hues than the families, so that one colour has one meaning; dashes tell them apart in grey.
 STREAMS = ("#00766c", "#b0306e", "#8a6100", "#5d4fa2", "#3d7a1f", "#7a3b2e", "#35576e", "#96459c")
@@ -39,6 +40,7 @@ DARK = {
     "#0069a8": "#4aa8e0", "#4f9ccc": "#2f7db0", "#9ac6e3": "#1f5a82",
     "#c45500": "#f28c3f", "#e8914e": "#c2682a", "#f4c29b": "#87461a",
     "#6b7680": "#a4afb8", "#9aa4ad": "#77828b", "#c6cdd3": "#545e66",
+    "#64598c": "#a99fd1", "#968db6": "#7b71a3", "#c5bfd9": "#544c73",
     "#00766c": "#3fc4b5", "#b0306e": "#f07fb4", "#8a6100": "#dcae3c", "#5d4fa2": "#ab9ff0",
     "#3d7a1f": "#86c766", "#7a3b2e": "#d99484", "#35576e": "#8fb4cc", "#96459c": "#d998de",
 }  # fmt: skip

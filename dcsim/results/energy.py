@@ -9,7 +9,7 @@ loaded energies add up to the pool's energy at that boundary. Work that an outag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,66 +59,85 @@ def parts(account: RunAccount, block: JobBlock) -> JobParts:
 
 @dataclass(frozen=True)
 class Rates:
-    """How a pool's energy is handed to its jobs."""
+    """How the energy of each pool is handed to its jobs, and what each stream added and used there."""
 
-    marginal: FloatArray
-    """factor on the energy that a job added inside, shape (boundaries, 3 levels, pools)"""
+    rack_marginal: FloatArray
+    """shape (pools,)"""
+    facility_marginal: FloatArray
+    """shape (pools,)"""
     overhead_w: FloatArray
-    """everything else, per device in use, shape (boundaries, pools), W"""
+    """everything that no job added, per device in use, shape (boundaries, pools), W"""
     dynamic_j: FloatArray
-    """what the jobs of a pool added at chips, boards and hosts, shape (3, pools), J"""
+    """what jobs added at chips, boards and hosts, shape (streams, 3, pools), J"""
     busy_s: FloatArray
-    """device-seconds in use of a pool, shape (pools,)"""
+    """device-seconds in use, shape (streams, pools)"""
     ledger_error: float
     """largest relative gap between a pool's meters and the sum of its idle power and its jobs"""
     lost: dict[int, tuple[FloatArray, float, int]]
     """job -> energy of its lost attempts (3 levels) [J], their device-seconds, their pool"""
 
+    def marginal_j(self, dynamic_j: FloatArray, pool: IntArray) -> FloatArray:
+        """Marginal energy at each boundary, shape (boundaries, n), of energies (3, n) added on `pool` (n,), J."""
+        chip = dynamic_j[0]
+        board = chip + dynamic_j[1]
+        node = board + dynamic_j[2]
+        rack = node * self.rack_marginal[pool]
+        return np.stack([chip, board, node, rack, rack * self.facility_marginal[pool]])
+
+    def loaded_j(self, marginal_j: FloatArray, busy_s: FloatArray, pool: IntArray) -> FloatArray:
+        """Loaded energy at each boundary, shape (boundaries, n), J."""
+        return marginal_j + self.overhead_w[:, pool] * busy_s
+
 
 def rates(account: RunAccount) -> Rates:
-    """First pass over the jobs: totals by pool, and from them the rates."""
-    pools = len(account.pools)
-    dynamic_j, busy_s = np.zeros((3, pools)), np.zeros(pools)
+    """First pass over the jobs: totals by stream and pool, and from them the rates."""
+    pools, streams = len(account.pools), list(account.scenario.streams)
+    dynamic_j, busy_s = np.zeros((len(streams), 3, pools)), np.zeros((len(streams), pools))
     for block in account.table.blocks:
+        row = streams.index(block.stream)
         found = parts(account, block)
         started = found.pool >= 0
-        busy_s += np.bincount(found.pool[started], found.busy_s[started], pools)
+        pool = found.pool if started.all() else found.pool[started]
+        busy_s[row] += np.bincount(pool, found.busy_s[started], pools)
         for level in range(3):
-            dynamic_j[level] += np.bincount(found.pool[started], found.dynamic_j[level, started], pools)
+            dynamic_j[row, level] += np.bincount(pool, found.dynamic_j[level, started], pools)
     lost = _lost(account)
-    for energy_j, seconds, pool in lost.values():
-        dynamic_j[:, pool] += energy_j
-        busy_s[pool] += seconds
-    marginal = np.zeros((len(BOUNDARIES), 3, pools))
-    totals = np.zeros((len(BOUNDARIES), pools))
-    error = 0.0
-    for number, pool in enumerate(account.pools):
-        inside = np.tril(np.ones((3, 3)))
-        factors = [inside[0], inside[1], inside[2], inside[2] * pool.rack_marginal,
-                   inside[2] * pool.rack_marginal * pool.facility_marginal]
-        marginal[:, :, number] = factors
-        idle_j = np.array(pool.idle_w) * account.until_s
-        inner = np.cumsum(idle_j + dynamic_j[:, number])
-        totals[:, number] = [*inner, pool.it_j, pool.facility_j]
-        if pool.compute_j:
-            error = max(error, abs(inner[2] - pool.compute_j) / pool.compute_j)
-    added = np.einsum("blp,lp->bp", marginal, dynamic_j)
-    overhead_w = np.divide(totals - added, busy_s, out=np.zeros_like(totals), where=busy_s > 0)
-    return Rates(marginal, overhead_w, dynamic_j, busy_s, error, lost)
+    for job, (energy_j, seconds, number) in lost.items():
+        row = streams.index(account.table.block_of(job).stream)
+        dynamic_j[row, :, number] += energy_j
+        busy_s[row, number] += seconds
+    added_j, used_s = dynamic_j.sum(axis=0), busy_s.sum(axis=0)
+    idle_j = np.array([pool.idle_w for pool in account.pools]).T * account.until_s
+    inside_j = np.cumsum(idle_j + added_j, axis=0)
+    outside_j = np.array([[pool.it_j, pool.facility_j] for pool in account.pools]).T
+    compute_j = np.array([pool.compute_j for pool in account.pools])
+    gaps = np.divide(np.abs(inside_j[2] - compute_j), compute_j, out=np.zeros(pools), where=compute_j > 0)
+    found_rates = Rates(
+        np.array([pool.rack_marginal for pool in account.pools]),
+        np.array([pool.facility_marginal for pool in account.pools]),
+        np.zeros((len(BOUNDARIES), pools)),
+        dynamic_j,
+        busy_s,
+        float(gaps.max()),
+        lost,
+    )
+    rest_j = np.concatenate([inside_j, outside_j]) - found_rates.marginal_j(added_j, np.arange(pools))
+    overhead_w = np.divide(rest_j, used_s, out=np.zeros_like(rest_j), where=used_s > 0)
+    return replace(found_rates, overhead_w=overhead_w)
 
 
 def per_job(account: RunAccount, block: JobBlock, shares: Rates) -> tuple[JobParts, FloatArray, FloatArray]:
     """Second pass: parts, marginal and loaded energy of each job of `block`, shapes (boundaries, n), J."""
     found = parts(account, block)
     pool = np.maximum(found.pool, 0)
-    marginal = np.einsum("bln,ln->bn", shares.marginal[:, :, pool], found.dynamic_j)
-    loaded = marginal + shares.overhead_w[:, pool] * found.busy_s
+    marginal = shares.marginal_j(found.dynamic_j, pool)
+    loaded = shares.loaded_j(marginal, found.busy_s, pool)
     for job, (energy_j, seconds, lost_on) in shares.lost.items():
         if block.first <= job < block.first + len(block.arrival_s):
-            row = job - block.first
-            added = shares.marginal[:, :, lost_on] @ energy_j
-            marginal[:, row] += added
-            loaded[:, row] += added + shares.overhead_w[:, lost_on] * seconds
+            row, where = job - block.first, np.array([lost_on])
+            added = shares.marginal_j(energy_j[:, None], where)
+            marginal[:, row] += added[:, 0]
+            loaded[:, row] += shares.loaded_j(added, np.array([seconds]), where)[:, 0]
             found.busy_s[row] += seconds
     return found, marginal, loaded
 

@@ -10,7 +10,6 @@ import numpy as np
 from dcsim.facility import cost, embodied, kpi
 from dcsim.facility.arrays import J_PER_KWH
 from dcsim.facility.embodied import Band
-from dcsim.results import energy
 from dcsim.results.account import BOUNDARIES, PoolAccount, RunAccount, SiteAccount
 from dcsim.results.energy import Rates
 from dcsim.results.tables import COMPLETED, QUEUED, REJECTED, RUNNING, JobView
@@ -70,68 +69,63 @@ class _Stream:
 
     def __init__(self, account: RunAccount, shares: Rates, name: str) -> None:
         scenario = account.scenario.streams[name]
-        waits: list[FloatArray] = []
-        latencies: list[FloatArray] = []
-        first: list[FloatArray] = []
-        per_token: list[FloatArray] = []
+        gathered: dict[str, list[FloatArray]] = {"wait_s": [], "latency_s": [], "ttft_s": [], "tpot_s": []}
         self.counts = np.zeros(4, dtype=np.int64)
         self.met: int | None = None
         self.tokens = 0.0
-        marginal, loaded = np.zeros(len(BOUNDARIES)), np.zeros(len(BOUNDARIES))
-        busy_s = np.zeros(len(account.pools))
-        site_j = np.zeros(len(account.pools))
         for block in account.table.blocks:
             if block.stream != name:
                 continue
             view = JobView(account, block)
             self.counts += np.bincount(view.status, minlength=4)
-            waits.append(view.wait_s)
-            latencies.append(view.latency_s)
-            if view.ttft_s is not None and view.tpot_s is not None:
-                first.append(view.ttft_s)
-                per_token.append(view.tpot_s)
+            for key, values in gathered.items():
+                column = getattr(view, key)
+                if column is not None:
+                    values.append(column)
+            if view.ttft_s is not None:
                 self.tokens += float(view.sizes["output_tokens"][view.status == COMPLETED].sum())
             met = view.meets(scenario.slo)
             if met is not None:
                 self.met = (self.met or 0) + int(met.sum())
-            found, added, shared = energy.per_job(account, block, shares)
-            marginal += added.sum(axis=1)
-            loaded += shared.sum(axis=1)
-            started = found.pool >= 0
-            busy_s += np.bincount(found.pool[started], found.busy_s[started], len(account.pools))
-            site_j += np.bincount(found.pool[started], shared[-1][started], len(account.pools))
-        self.waits, self.latencies = _join(waits), _join(latencies)
-        self.cost_usd = _cost_of(account, shares, site_j, busy_s)
-        self.block = self._block(account, marginal, loaded, site_j, _join(first), _join(per_token))
+        self.times = {key: _join(values) for key, values in gathered.items() if values}
+        row = list(account.scenario.streams).index(name)
+        pools = np.arange(len(account.pools))
+        self.busy_s = shares.busy_s[row]
+        self.marginal_j = shares.marginal_j(shares.dynamic_j[row], pools)
+        self.loaded_j = shares.loaded_j(self.marginal_j, self.busy_s, pools)
+        self.cost_usd = _cost_of(account, shares, self.loaded_j[-1], self.busy_s)
+        self.block = self._block(account)
 
-    def _block(self, account: RunAccount, marginal: FloatArray, loaded: FloatArray, site_j: FloatArray,
-               ttft_s: FloatArray, tpot_s: FloatArray) -> Block:
+    def _block(self, account: RunAccount) -> Block:
         completed = int(self.counts[COMPLETED])
-        block = _counts(self.counts, account.until_s) | _times(self.waits, self.latencies)
-        for key, values in (("ttft_s", ttft_s), ("tpot_s", tpot_s)):
-            if distribution := _distribution(values):
-                block[key] = distribution
+        block = _counts(self.counts, account.until_s) | _distributions(self.times)
         if self.met is not None:
             block["slo_attainment"] = self.met / max(int(self.counts.sum()), 1)
             block["goodput_per_s"] = self.met / account.until_s
         if completed:
             block["energy_j_per_job"] = {
                 boundary: {"marginal": float(added) / completed, "loaded": float(shared) / completed}
-                for boundary, added, shared in zip(BOUNDARIES, marginal, loaded, strict=True)
+                for boundary, added, shared in zip(BOUNDARIES, self.marginal_j.sum(axis=1), self.loaded_j.sum(axis=1), strict=True)
             }
-            site_of = {site.name: site for site in account.sites}
-            carbon_g = water_l = 0.0
-            for pool, joules in zip(account.pools, site_j.tolist(), strict=True):
-                series = site_of[pool.site].series
-                used_j = float(series.facility_w @ series.interval_s)
-                if used_j:
-                    carbon_g += joules / used_j * float(series.carbon_g.sum())
-                    water_l += joules / used_j * float(series.withdrawn_l.sum())
-            if _has_carbon(account.sites):
-                block["carbon_g_per_job"] = carbon_g / completed
-            block["water_ml_per_job"] = water_l / completed * 1000.0
-            if self.cost_usd is not None:
-                block["cost_usd_per_job"] = self.cost_usd / completed
+            block |= self._footprint(account, completed)
+        return block
+
+    def _footprint(self, account: RunAccount, completed: int) -> Block:
+        """Carbon, water and money per completed job, by its loaded energy at the facility."""
+        block: Block = {}
+        site_of = {site.name: site for site in account.sites}
+        carbon_g = water_l = 0.0
+        for pool, joules in zip(account.pools, self.loaded_j[-1].tolist(), strict=True):
+            series = site_of[pool.site].series
+            used_j = float(series.facility_w @ series.interval_s)
+            if used_j:
+                carbon_g += joules / used_j * float(series.carbon_g.sum())
+                water_l += joules / used_j * float(series.withdrawn_l.sum())
+        if _has_carbon(account.sites):
+            block["carbon_g_per_job"] = carbon_g / completed
+        block["water_ml_per_job"] = water_l / completed * 1000.0
+        if self.cost_usd is not None:
+            block["cost_usd_per_job"] = self.cost_usd / completed
         return block
 
 
@@ -151,8 +145,8 @@ def _counts(counts: np.ndarray[Any, Any], until_s: float) -> Block:
     }
 
 
-def _times(waits: FloatArray, latencies: FloatArray) -> Block:
-    found = {"wait_s": _distribution(waits), "latency_s": _distribution(latencies)}
+def _distributions(times: Mapping[str, FloatArray]) -> Block:
+    found = {key: _distribution(values) for key, values in times.items()}
     return {key: value for key, value in found.items() if value}
 
 
@@ -162,7 +156,11 @@ def _jobs(account: RunAccount, streams: list[_Stream]) -> Block:
     if judged:
         submitted = sum(int(stream.counts.sum()) for stream in judged)
         block["slo_attainment"] = sum(stream.met or 0 for stream in judged) / max(submitted, 1)
-    block |= _times(_join([stream.waits for stream in streams]), _join([stream.latencies for stream in streams]))
+    if len(streams) == 1:
+        block |= {key: streams[0].block[key] for key in ("wait_s", "latency_s") if key in streams[0].block}
+    else:
+        times = {key: _join([stream.times[key] for stream in streams if key in stream.times]) for key in ("wait_s", "latency_s")}
+        block |= _distributions(times)
     block["dropped_rows"] = account.dropped_rows
     return block
 
@@ -174,7 +172,7 @@ def _pool(account: RunAccount, shares: Rates, number: int) -> Block:
     pool = account.pools[number]
     return {
         "devices": pool.devices,
-        "utilisation": float(shares.busy_s[number]) / (pool.devices * account.until_s),
+        "utilisation": float(shares.busy_s[:, number].sum()) / (pool.devices * account.until_s),
         "energy_kwh": pool.compute_j / J_PER_KWH,
         "idle_energy_kwh": sum(pool.idle_w) * account.until_s / J_PER_KWH,
         "availability": 1.0 - pool.down_s / (pool.nodes * account.until_s),
@@ -197,7 +195,8 @@ def _site(account: RunAccount, sites: list[SiteAccount] | Any) -> Block:
     withdrawn, consumed, source = (
         float(sum(getattr(site.series, key).sum() for site in sites)) for key in ("withdrawn_l", "consumed_l", "source_l")
     )
-    by_part = {"psu_and_switches": it_j - compute_j} | parts
+    named_j = sum(parts.values()) - loss_j
+    by_part = {"psu_and_switches": it_j - compute_j} | parts | {"plant": plant_j - named_j}
     blocks: Block = {
         "energy": {
             "compute_kwh": compute_j / J_PER_KWH,
@@ -300,7 +299,7 @@ def _cost_of(account: RunAccount, shares: Rates, site_j: FloatArray, busy_s: Flo
         upkeep = cost.maintenance_usd(pool.price_usd or 0.0, site.figures["maintenance_share_per_year"], account.until_s)
         used_j = float(site.series.facility_w @ site.series.interval_s)
         total += sum(running.values()) * site_j[number] / used_j
-        total += (capex + upkeep) * busy_s[number] / float(shares.busy_s[number])
+        total += (capex + upkeep) * busy_s[number] / float(shares.busy_s[:, number].sum())
     return total
 
 

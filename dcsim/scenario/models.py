@@ -304,7 +304,9 @@ class Scenario(Part):
     description: str = ""
     """What question the scenario asks."""
     duration: PositiveSeconds
-    """Simulated time."""
+    """Time in which jobs arrive; the simulated time, unless `drain` prolongs it."""
+    drain: bool = False
+    """Run on after `duration`, without new jobs, until every job that has arrived has ended."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Root of every random stream."""
     meter_interval: PositiveSeconds = 300.0

@@ -16,7 +16,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
         raise ScenarioError(f"--set {text[:60]!r}: want path=value, such as streams.chat.arrivals.rate=20/s")
-    return path.strip(), reader.parse(value, f"--set {path.strip()}")
+    return path.strip(), reader.parse(value, f"--set {path.strip()}", numbered=False)
 
 
 def apply(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> tuple[Block, tuple[shape.Path, ...]]:

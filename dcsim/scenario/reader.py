@@ -8,7 +8,7 @@ and nothing here recurses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,15 +93,19 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, name: str, *, numbered: bool = True) -> Any:
-    """Data of one YAML document: `Block`, `Items`, str or None. Errors start with `name` and, if so, the line."""
-    builder = _Builder(name, numbered)
+    """Data of one YAML document: `Block`, `Items`, str or None. Errors tell `name` and, `numbered`, line."""
+
+    def place(line: int) -> str:
+        return f"{name}:{line}" if numbered else name
+
+    builder = _Builder(place)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = ": ".join(part for part in (error.context, error.problem) if part)
-        raise ScenarioError(f"{name}:{mark.line + 1 if mark else 1}: not YAML: {reason}") from None
+        raise ScenarioError(f"{place(mark.line + 1 if mark else 1)}: not YAML: {reason}") from None
     except yaml.YAMLError as error:
         reason = getattr(error, "reason", None) or str(error).splitlines()[0]
         raise ScenarioError(f"{name}: not YAML: {reason}") from None
@@ -128,8 +132,8 @@ class _Frame:
 class _Builder:
     """Takes YAML events one at a time."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, place: Callable[[int], str]) -> None:
+        self._place = place
         self.root: Any = None
         self.duplicates: list[str] = []
         self._open: list[_Frame] = []
@@ -205,7 +209,7 @@ class _Builder:
         elif key in block:
             where = ".".join([*self._path(), key])
             reason = f"key {key!r} stands twice, first on line {block.lines[key]}"
-            self.duplicates.append(f"{self.name}:{frame.key_line}: {where}: {reason}")
+            self.duplicates.append(f"{self._place(frame.key_line)}: {where}: {reason}")
         else:
             block[key] = value
             block.lines[key] = frame.key_line
@@ -231,7 +235,7 @@ class _Builder:
             raise self._error(line, f"found tag {short!r}; tags that build objects are not allowed")
 
     def _error(self, line: int, reason: str) -> ScenarioError:
-        return ScenarioError(f"{self.name}:{line}: {reason}")
+        return ScenarioError(f"{self._place(line)}: {reason}")
 
 
 def _merge(frame: _Frame) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import ceil
 
 from dcsim.service import Server
@@ -65,7 +65,8 @@ class Nodes:
         self._tree = [[-1.0] * (2 * self._size) for _ in range(self._columns)]
         self._turn = 0
         self._load = [0.0] * len(self.nodes)
-        self._loads: list[tuple[float, int]] = []  # heap of (load, place), with entries out of date
+        self._loads: list[tuple[float, int, int]] = []  # heap of (load, place, version), with entries out of date
+        self._version = [0] * len(self.nodes)
         for place in range(len(self.nodes)):
             self._refresh(place)
 
@@ -178,13 +179,13 @@ class Nodes:
 
     def _emptiest(self, needs: list[tuple[int, float]]) -> int:
         """Node with the smallest load that has all that is needed: entries out of date are dropped on the way."""
-        passed: list[tuple[float, int]] = []
+        passed: list[tuple[float, int, int]] = []
         found = -1
         while self._loads and found < 0:
-            load, place = heappop(self._loads)
-            if load != self._load[place]:
+            load, place, version = heappop(self._loads)
+            if version != self._version[place]:
                 continue
-            passed.append((load, place))
+            passed.append((load, place, version))
             if all(self._tree[column][self._size + place] >= need for column, need in needs):
                 found = place
         for entry in passed:
@@ -210,4 +211,8 @@ class Nodes:
                 column[branch] = max(column[2 * branch], column[2 * branch + 1])
         if self.rule == "least-loaded":
             self._load[place] = -sum(rooms) / len(rooms) if rooms else -node.cores
-            heappush(self._loads, (self._load[place], place))
+            self._version[place] += 1
+            heappush(self._loads, (self._load[place], place, self._version[place]))
+            if len(self._loads) > 64 + 2 * len(self.nodes):  # mostly out of date: start afresh
+                self._loads = [(load, at, self._version[at]) for at, load in enumerate(self._load)]
+                heapify(self._loads)

@@ -26,29 +26,15 @@ class Slots(ABC):
         self._down: set[int] = set()
         for place, server in enumerate(self.servers):
             server.place = place
-        self._fill(range(len(self.servers)))
+        self._fill(list(range(len(self.servers))))
 
+    @abstractmethod
     def take(self) -> Server | None:
         """A device with a free slot, which is then taken; None when there is none."""
-        if not self.available:
-            return None
-        self.available -= 1
-        place = self._next()
-        self.free[place] = left = self.free[place] - 1
-        if left:
-            self._offer(place)
-        return self.servers[place]
 
+    @abstractmethod
     def give(self, server: Server) -> None:
         """Free one slot of `server`."""
-        place = server.place
-        self.free[place] = free = self.free[place] + 1
-        if self._down and place in self._down:
-            return
-        self.available += 1
-        self._gave(place)
-        if free == 1:
-            self._offer(place)
 
     def withdraw(self, servers: Iterable[Server]) -> None:
         """Offer none of these until `restore`."""
@@ -66,19 +52,8 @@ class Slots(ABC):
         self._fill(places)
 
     @abstractmethod
-    def _fill(self, places: Iterable[int]) -> None:
+    def _fill(self, places: list[int]) -> None:
         """Start afresh with these devices, which have free slots, in order."""
-
-    @abstractmethod
-    def _next(self) -> int:
-        """Remove and return the device to use next; there is one."""
-
-    @abstractmethod
-    def _offer(self, place: int) -> None:
-        """Add a device that has a free slot and is not on offer."""
-
-    def _gave(self, place: int) -> None:
-        """One more slot of a device is free."""
 
 
 PLACEMENTS: Registry[type[Slots]] = Registry("placement")
@@ -88,28 +63,56 @@ PLACEMENTS: Registry[type[Slots]] = Registry("placement")
 class FirstFit(Slots):
     """The free device with the lowest number."""
 
-    def _fill(self, places: Iterable[int]) -> None:
-        self._heap = list(places)  # sorted, so a heap
+    def _fill(self, places: list[int]) -> None:
+        self._heap = places  # sorted, so a heap
 
-    def _next(self) -> int:
-        return heappop(self._heap)
+    def take(self) -> Server | None:
+        """The lowest number in the heap; it stays there while it has a free slot."""
+        if not self._heap:
+            return None
+        place = self._heap[0]
+        self.available -= 1
+        self.free[place] = left = self.free[place] - 1
+        if not left:
+            heappop(self._heap)
+        return self.servers[place]
 
-    def _offer(self, place: int) -> None:
-        heappush(self._heap, place)
+    def give(self, server: Server) -> None:
+        """Back into the heap if it was full."""
+        place = server.place
+        self.free[place] = free = self.free[place] + 1
+        if place not in self._down:
+            self.available += 1
+            if free == 1:
+                heappush(self._heap, place)
 
 
 @PLACEMENTS.add("round-robin")
 class RoundRobin(Slots):
     """Free devices in rotation: the one whose last turn is longest ago."""
 
-    def _fill(self, places: Iterable[int]) -> None:
+    def _fill(self, places: list[int]) -> None:
         self._turn = deque(places)
 
-    def _next(self) -> int:
-        return self._turn.popleft()
+    def take(self) -> Server | None:
+        """The head of the rotation; it goes to the tail while it has a free slot."""
+        if not self._turn:
+            return None
+        place = self._turn.popleft()
+        self.available -= 1
+        self.free[place] = left = self.free[place] - 1
+        if left:
+            self._turn.append(place)
+        return self.servers[place]
 
-    def _offer(self, place: int) -> None:
-        self._turn.append(place)
+    def give(self, server: Server) -> None:
+        """To the tail if it was full."""
+        place = server.place
+        self.free[place] = free = self.free[place] + 1
+        if place not in self._down:
+            self.available += 1
+            if free == 1:
+                self._turn.append(place)
 
 
 @PLACEMENTS.add("least-loaded")
@@ -119,7 +122,7 @@ class LeastLoaded(Slots):
     Nodes stand in a heap by load, with entries that may be out of date and are skipped when they surface.
     """
 
-    def _fill(self, places: Iterable[int]) -> None:
+    def _fill(self, places: list[int]) -> None:
         self._node = [server.node for server in self.servers]
         self._size = Counter(self._node)
         self._left: Counter[int] = Counter()  # free slots of each node
@@ -131,22 +134,35 @@ class LeastLoaded(Slots):
         heapify(self._heap)
 
     def _entry(self, node: int) -> tuple[float, int]:
-        return -self._left[node] / self._size[node], node
+        return -self._left[node] / self._size[node], node  # as load orders: most free of its devices first
 
-    def _next(self) -> int:
+    def take(self) -> Server | None:
+        """The lowest free device of the least loaded node."""
+        if not self.available:
+            return None
         entry = heappop(self._heap)
         while entry != self._entry(entry[1]):
             entry = heappop(self._heap)
         node = entry[1]
+        self.available -= 1
         self._left[node] -= 1
         if self._left[node]:
             heappush(self._heap, self._entry(node))
-        return heappop(self._devices[node])
+        place = self._devices[node][0]
+        self.free[place] = left = self.free[place] - 1
+        if not left:
+            heappop(self._devices[node])
+        return self.servers[place]
 
-    def _offer(self, place: int) -> None:
-        heappush(self._devices[self._node[place]], place)
-
-    def _gave(self, place: int) -> None:
+    def give(self, server: Server) -> None:
+        """Its node is less loaded by one slot."""
+        place = server.place
+        self.free[place] = free = self.free[place] + 1
+        if place in self._down:
+            return
         node = self._node[place]
+        self.available += 1
         self._left[node] += 1
         heappush(self._heap, self._entry(node))
+        if free == 1:
+            heappush(self._devices[node], place)

@@ -162,7 +162,7 @@ def _racks_of(model: Model, pool: int) -> tuple[float, Band]:
     for cell in np.flatnonzero(cluster.cell_pool == pool).tolist():
         rack = cluster.cell_rack[cell]
         frame = model.scenario.racks[cluster.rack_group[rack]].frame
-        if frame is None:
+        if frame == "none":
             continue
         entry = model.catalog.get(frame, "rack")
         part = float(cluster.cell_nodes[cell] / cluster.rack_nodes[rack])

@@ -23,6 +23,9 @@ from simpy.events import Event
 
 _REBUILD = 64  # dead entries below which the heap is left alone
 
+#: Moment [s], number in order of scheduling, what to call, and with what.
+TimedCall = tuple[float, int, Callable[[Any], object], Any]
+
 #: Sorted moments [s] and what to pass at each of them, of equal length.
 Block = tuple[Sequence[float], Sequence[Any]]
 
@@ -60,7 +63,7 @@ class Clock(simpy.Environment):
 
     def __init__(self, initial_time: SimTime = 0) -> None:
         super().__init__(initial_time)
-        self._calls: list[tuple[float, int, Callable[[Any], object], Any]] = []
+        self._calls: list[TimedCall] = []
         self._call_ids = count()
         self._dead: set[int] = set()
         self._no_feed = _Feed(iter(()), print, -1, 0.0)
@@ -81,6 +84,14 @@ class Clock(simpy.Environment):
         token = next(self._call_ids)
         heappush(self._calls, (time_s, token, call, argument))
         return token
+
+    @property
+    def timed_calls(self) -> tuple[list[TimedCall], count[int]]:
+        """The heap behind `call_at` and its counter, for a caller that pushes (time_s, next(counter), call, argument) itself.
+
+        For the dispatcher, which has no call to spare per job; the moment must not lie in the past.
+        """
+        return self._calls, self._call_ids
 
     def cancel(self, token: int) -> None:
         """Forget a timed call that has not run yet. The dead entry is skipped; mostly dead heaps are rebuilt."""
@@ -156,10 +167,14 @@ class Clock(simpy.Environment):
         time_s = feed.times[position] if position < feed.size else feed.load()
         if time_s < self._other_s:
             self._arrival_s = time_s
-        else:  # the end of the feed, or another feed is at least as early: ties go to the older feed
-            self._feed = self._no_feed
-            self._enter(feed, time_s)
+        else:
+            self._switch(feed, time_s)
         feed.call(item)
+
+    def _switch(self, feed: _Feed, time_s: float) -> None:
+        """The feed has ended, or another is at least as early as its next moment: ties go to the older feed."""
+        self._feed = self._no_feed
+        self._enter(feed, time_s)
 
     def _run_passes(self) -> None:
         passes = list(self._passes)
@@ -198,7 +213,7 @@ class Clock(simpy.Environment):
     def _loop(self, stop_s: float) -> None:
         """`step` until `stop_s`, unrolled: at a million jobs per run every attribute and call that is saved shows."""
         calls, queue, dead, passes = self._calls, self._queue, self._dead, self._passes
-        simpy_step, arrive = super().step, self._arrive
+        simpy_step = super().step
         while not self._halted:
             time_s = calls[0][0] if calls else inf
             if queue and queue[0][0] < time_s and queue[0][0] < self._arrival_s:
@@ -226,5 +241,15 @@ class Clock(simpy.Environment):
                 self._run_passes()
             elif self._arrival_s >= stop_s:
                 return
-            else:
-                arrive()
+            else:  # `_arrive`, written out
+                feed = self._feed
+                position = feed.position
+                item = feed.items[position]
+                self._now = self._arrival_s
+                feed.position = position = position + 1
+                time_s = feed.times[position] if position < feed.size else feed.load()
+                if time_s < self._other_s:
+                    self._arrival_s = time_s
+                else:
+                    self._switch(feed, time_s)
+                feed.call(item)

@@ -37,11 +37,9 @@ class GivenProfile:
     chip_curve_w: None = None
 
     def draw(self, sizes: Mapping[str, FloatArray], count: int, generator: np.random.Generator) -> Service:
-        """Run times as drawn; a job is ended at its requested time where the trace has one."""
+        """Run times as drawn or read; a trace's reader has ended them at the time requested."""
         del generator
         seconds = sizes["run_s"]
-        if "requested_s" in sizes:
-            seconds = np.fmin(seconds, sizes["requested_s"])
         nothing = np.zeros(count)
         devices = sizes.get("processors", np.float64(self.devices))
         return Service(seconds, np.broadcast_to(self.device_w * devices, count), nothing, nothing)
@@ -79,7 +77,7 @@ def use(name: str, stream: Stream, pool: PoolSpec, catalog: Catalog, seed: int) 
         return _given(where, stream, spec, kind)
     if kind.entry is None:
         raise ScenarioError(f"{where}: model '{stream.model}' needs a catalog system; pool '{pool.name}' is described in place")
-    return _modelled(name, stream, kind, catalog, seed)
+    return _modelled(name, stream, pool, kind, catalog, seed)
 
 
 def _kind(where: str, stream: Stream, spec: NodeSpec) -> DeviceKind:
@@ -123,7 +121,7 @@ def _host_activity(stream: Stream, spec: NodeSpec, service: GivenService | None)
     return stream.needs.cores / spec.cores * (service.utilisation if service else 1.0)
 
 
-def _modelled(name: str, stream: Stream, kind: DeviceKind, catalog: Catalog, seed: int) -> Use:
+def _modelled(name: str, stream: Stream, pool: PoolSpec, kind: DeviceKind, catalog: Catalog, seed: int) -> Use:
     assert stream.model is not None
     assert kind.entry is not None
     model, needs = catalog.get(stream.model, "model"), stream.needs
@@ -142,7 +140,8 @@ def _modelled(name: str, stream: Stream, kind: DeviceKind, catalog: Catalog, see
     elif stream.training is not None:
         raise PlacementError(f"streams.{name}: training '{stream.model}' on '{kind.name}' is not modelled; use GPUs")
     else:
-        profile = spiking_profile(model, kind.entry, seeds.generator(seed, 0, f"profile/{stream.model}/{kind.name}"))
+        chips = kind.count * len(pool.nodes)
+        profile = spiking_profile(model, kind.entry, seeds.generator(seed, 0, f"profile/{stream.model}/{kind.name}"), max_chips=chips)
     share = needs.share if needs.share < 1.0 else 1.0 / profile.slots
     curve_w = profile.chip_curve_w
     curve = curves.table(curve_w) if share < 1.0 and curve_w is not None else None

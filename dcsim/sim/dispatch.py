@@ -14,6 +14,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappush
 from math import inf, nan
 
 from simpy.events import Event
@@ -78,6 +79,11 @@ class Dispatcher:
         for pool in self.pools:
             pool.finish = self._finisher(pool)
 
+    @property
+    def unfinished(self) -> int:
+        """Jobs that have been read from their streams and have neither ended nor been rejected."""
+        return len(self.table) - self.finished - len(self.table.rejected)
+
     # ------------------------------------------------------------ what a scheduler may use
 
     def waiting(self) -> Iterator[int]:
@@ -108,7 +114,8 @@ class Dispatcher:
         placement = pool.placement
         if len(kind.lane.pools) > 1 or not isinstance(placement, Slots) or kind.requests[pool.name].devices > 1:
             return lambda job: self._arrive(kind, job)
-        clock, take, finish, call_at = self.clock, placement.take, pool.finish, self.clock.call_at
+        clock, take, finish = self.clock, placement.take, pool.finish
+        calls, ids = clock.timed_calls
         start_s, device = self.table.start_s, self.table.device
 
         def arrive(job: int) -> None:
@@ -124,7 +131,7 @@ class Dispatcher:
             due_s = server.next_event_s
             if due_s < server.armed_s:
                 server.armed_s = due_s
-                call_at(due_s, finish, server)
+                heappush(calls, (due_s, next(ids), finish, server))
 
         return arrive
 
@@ -200,7 +207,8 @@ class Dispatcher:
 
     def _finisher(self, pool: Pool) -> Callable[[Server], None]:
         """What the clock calls when a server of `pool` may have something to do."""
-        clock, end_s, held, call_at = self.clock, self.table.end_s, self._held, self.clock.call_at
+        clock, end_s, held = self.clock, self.table.end_s, self._held
+        calls, ids = clock.timed_calls
 
         def finish(server: Server) -> None:
             now = clock._now
@@ -208,23 +216,24 @@ class Dispatcher:
                 return
             server.armed_s = inf
             if server.next_event_s <= now:
-                job = server.advance(now)
+                queued = pool.queued > 0
+                job = server.advance(now, queued)
                 if job >= 0:
                     end_s[job] = now
                     self.finished += 1
                     if held and job in held:
-                        server.release(now)
+                        if queued:
+                            server.release(now)
                         self._let_go(job, server)
                         self._serve(pool)
-                    elif pool.queued:
+                    elif queued:
                         self._succeed(pool, server)
                     else:
-                        server.release(now)
                         give(server)
             due_s = server.next_event_s
             if due_s < server.armed_s:
                 server.armed_s = due_s
-                call_at(due_s, finish, server)
+                heappush(calls, (due_s, next(ids), finish, server))
 
         give = pool.placement.give if isinstance(pool.placement, Slots) else None
         return finish

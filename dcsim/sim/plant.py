@@ -103,7 +103,7 @@ def _supplies(scenario: Scenario, catalog: Catalog, cluster: Cluster, cell: int)
 def _switches(scenario: Scenario, catalog: Catalog, cluster: Cluster) -> FloatArray:
     """Power of each cell's part of its rack's switches, by nodes, shape (cells,), W."""
     frames: Mapping[str, float] = {
-        name: catalog.get(group.frame, "rack")["switch_w"] if group.frame else 0.0 for name, group in scenario.racks.items()
+        name: catalog.get(group.frame, "rack")["switch_w"] if group.frame != "none" else 0.0 for name, group in scenario.racks.items()
     }
     rack_w = np.array([frames[group] for group in cluster.rack_group])
     return np.asarray(rack_w[cluster.cell_rack] * cluster.cell_nodes / cluster.rack_nodes[cluster.cell_rack])

@@ -55,6 +55,8 @@ def simulate(
         model.clock.process(_report(model, progress))
     with _interruptible(model.clock) as interrupted:
         model.clock.run(until=scenario.duration)
+        while scenario.drain and model.dispatcher.unfinished and not interrupted:
+            model.clock.step()
     model.meter.read()
     for site in model.plants.values():
         site.book()

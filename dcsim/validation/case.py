@@ -74,7 +74,7 @@ class Effort:
 
 
 #: for `dcsim validate` and the tests: about a minute for all queueing cases on one core
-QUICK = Effort(replications=20, jobs=200_000, light_jobs=50_000)
+QUICK = Effort(replications=20, jobs=200_000, light_jobs=30_000)
 #: for the long test run
 FULL = Effort(replications=20, jobs=1_000_000, light_jobs=1_000_000)
 

@@ -8,7 +8,7 @@ follows the share in use. Format and values after OpenDC's own experiments (atla
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +18,9 @@ from dcsim.scenario.models import Scenario
 from dcsim.sim.simulate import simulate
 from dcsim.validation.case import Case, CaseError, Effort, NonNegative, Number, Part, Positive
 from dcsim.validation.report import Row, compare
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Cores = Annotated[int, Field(ge=0, le=4096)]
 Moment = Annotated[NonNegative, Field(le=1e9)]
@@ -167,15 +170,22 @@ def _measure(given: Input) -> dict[str, float]:
     if not (jobs["status"] == "completed").all():
         raise CaseError(f"a task did not end within {long_s:g} s")
     makespan_s = float(jobs["end_s"].max())
-    busy_s = float(
-        sum(task.fragments[0][0] * _shares(task, given, 0)[0] for task in given.tasks if task.cores)
-    )
+    active_s = _cpu_active_s(given, jobs)
     return {
-        "makespan_s": makespan_s - min(task.submit_s for task in given.tasks),
-        "cpu_active_s": busy_s,
-        "cpu_idle_s": given.hosts * makespan_s - busy_s,
+        "makespan_s": makespan_s,
+        "cpu_active_s": active_s,
+        "cpu_idle_s": given.hosts * makespan_s - active_s,
         **_energies(simulate(scenario(given, makespan_s))),
     }
+
+
+def _cpu_active_s(given: Input, jobs: pd.DataFrame) -> float:
+    """Time that the hosts' processors were in use, weighted by the share in use, s; lost work counts."""
+    share = {}
+    for index, task in enumerate(given.tasks):
+        of_host = _shares(task, given, index)[0] * task.cores / given.cpu.cores
+        share[f"task-{index}"] = of_host / max(task.gpu_cores, 1)  # busy_s counts every device slot
+    return float((jobs["busy_s"] * jobs["stream"].map(share)).sum())
 
 
 def _energies(result: Result) -> dict[str, float]:
@@ -215,7 +225,7 @@ def scenario(given: Input, duration_s: float) -> Scenario:
             "racks": {
                 "rack": {
                     "site": "site",
-                    "frame": None,
+                    "frame": "none",
                     "psu": "none",
                     "pools": {"hosts": {"nodes": given.hosts, "node": node}},
                 }

@@ -167,7 +167,7 @@ def builtin() -> Iterator[Case]:
     """M/M/c, Erlang B and M/G/1 with values from `queueing_theory`."""
     waits = [_mmc(0.8, 1.0, 1), _mmc(9.0, 1.0, 10), _mmc(57.6, 1.0, 64)]
     losses = [{"a": a, "c": c, "B": theory.erlang_b(a, c)} for a, c in ((8.0, 10), (60.0, 64), (100.0, 100))]
-    general = [_mg1(0.7, 1.0, cv2) for cv2 in (0.0, 4.0)]
+    general = [_mg1(0.7, 1.0, cv2) for cv2 in (0.0, 0.25)]
     body = {"kind": "queueing", "cases": {"MMc": waits, "ErlangB": losses, "MG1_FCFS": general}}
     yield Case("queueing", "built-in", body)
 

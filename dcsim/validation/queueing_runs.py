@@ -142,7 +142,7 @@ def scenario(queue: Queue, duration_s: float) -> Scenario:
             "racks": {
                 "rack": {
                     "site": "site",
-                    "frame": None,
+                    "frame": "none",
                     "psu": "none",
                     "pools": {"servers": {"nodes": 1, "node": {"devices": {"server": device}}}},
                 }

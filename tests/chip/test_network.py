@@ -88,6 +88,7 @@ CONVOLUTION = [4, 6, 6, 3, 1, 0, 1]
         ([5, -3], {}, "layer 1: found channels -3"),
         ([5, 2.5], {}, "layer 1: found channels 2.5"),
         ([5, math.nan], {}, "layer 1: found channels nan"),
+        ([5, ["many"]], {}, "layer 1: found channels 'many'"),
         ([5, [4, 6, 6]], {}, "layer 1: found 3 numbers, want 1 or 7: channels, height"),
         ([5, [2**16, 2**16, 1, 0, 0, 0, 0]], {}, "layer 1: found 4294967296 neurons, want at most"),
         (
@@ -110,7 +111,7 @@ CONVOLUTION = [4, 6, 6, 3, 1, 0, 1]
         ([5, 3], {"rates": [0.1, -0.1]}, "rates: found -0.1"),
         ([5, 3], {"rates": math.nan}, "rates: found nan"),
         ([5, 3], {"rates": [0.1, 0.1, 0.1]}, r"rates: found 1 x 3, want one per layer \(2\)"),
-        ([5, 3], {"steps": 2, "rates": [[0.1, 0.1], [0.1]]}, "rates: found rows of different lengths"),
+        ([5, 3], {"steps": 2, "rates": [[0.1, 0.1], [0.1]]}, "rates: found no table of numbers"),
     ],
 )
 def test_a_description_that_cannot_be_right_is_refused_in_one_line(layers, options, message):

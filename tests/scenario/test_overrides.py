@@ -33,9 +33,9 @@ def test_setting(text, path, value):
     [
         ("seed", "--set 'seed': want path=value, such as"),
         ("=3", "--set '=3': want path=value"),
-        ("a=[1", "--set a:1: not YAML"),
-        ("a={x: 1, x: 2}", "--set a:1: x: key 'x' stands twice"),
-        ("a=!!python/name:os.system x", "--set a:1: found tag"),
+        ("a=[1", "--set a: not YAML"),
+        ("a={x: 1, x: 2}", "--set a: x: key 'x' stands twice"),
+        ("a=!!python/name:os.system x", "--set a: found tag"),
     ],
 )
 def test_setting_refused(text, message):
@@ -112,7 +112,10 @@ def test_an_aliased_value_changes_in_one_place_only(changed):
     ("text", "line"),
     [
         ("duratoin=1 h", "--set duratoin: unknown key 'duratoin'; did you mean 'duration'?"),
-        ("streams.chart.queue_limit=3", "--set streams.chart.queue_limit: streams: no 'chart'; did you mean 'chat'?"),
+        (
+            "streams.chart.queue_limit=3",
+            "streams.chart.queue_limit: streams: no 'chart'; did you mean 'chat'?",
+        ),
         ("streams.chat.arrivals.rat=3/s", "streams.chat.arrivals: unknown key 'rat'; did you mean 'rate'?"),
         ("streams.chat.arrivals.profile=x", "unknown key 'profile'; allowed: kind, rate"),
         ("outages.1.start=3 s", "--set outages.1.start: outages has items 0 to 0, found '1'"),
@@ -126,7 +129,7 @@ def test_an_aliased_value_changes_in_one_place_only(changed):
         ("sites.a b={}", "--set sites.a b: found 'a b', want a name"),
         ("..=1", "unknown key ''"),
     ],
-)  # fmt: skip
+)
 def test_refused(changed, complaint, text, line):
     lines = complaint(changed(), settings(text))
     assert len(lines) == 1

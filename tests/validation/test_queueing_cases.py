@@ -11,10 +11,10 @@ from dcsim.validation.case import FULL, Effort
 from dcsim.validation.queueing_runs import Queue, measure
 
 DATA = os.environ.get("DCSIM_DATA")
-SMALL = Effort(replications=8, jobs=20_000, light_jobs=20_000)
+SMALL = Effort(replications=8, jobs=10_000, light_jobs=10_000)
 
 
-@pytest.mark.parametrize(("rate", "servers", "within"), [(0.5, 1, 0.03), (7.0, 10, 0.06)])
+@pytest.mark.parametrize(("rate", "servers", "within"), [(0.5, 1, 0.05), (1.2, 2, 0.08)])
 def test_waits_of_a_calm_queue(rate: float, servers: int, within: float) -> None:
     exact, found = theory.mmc(rate, 1.0, servers), measure(Queue(rate, 1.0, servers), SMALL)
     wanted = {
@@ -44,8 +44,8 @@ def test_the_interval_is_students() -> None:
 
 
 def test_built_in_cases_in_miniature() -> None:
-    """Same path as the command, at a twentieth of its jobs: everything is measured or said to need more."""
-    report = run(["queueing"], effort=Effort(replications=4, jobs=20_000, light_jobs=5_000))
+    """Same path as the command, at a small part of its jobs: everything is measured or said to need more."""
+    report = run(["queueing"], effort=Effort(replications=4, jobs=10_000, light_jobs=3_000))
     assert {row.status for row in report.rows} <= {"passed", "failed", "skipped"}
     assert any(row.case.startswith("M/M/10") for row in report.rows)
     assert all("jobs to be measured" in row.note for row in report.rows if row.status == "skipped")

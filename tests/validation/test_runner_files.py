@@ -23,15 +23,7 @@ FRONTIER: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_builtin_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the files count here."""
-    from dataclasses import replace
-
-    from dcsim.validation import areas
-
-    for name, area in areas.AREAS.items():
-        monkeypatch.setitem(areas.AREAS, name, replace(area, builtin=tuple))
+pytestmark = pytest.mark.usefixtures("files_only")
 
 
 def validate(folder: Path, *areas: str, **files: Any) -> Report:
