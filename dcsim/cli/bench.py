@@ -21,4 +21,4 @@ def command(
         return
     width = max(len(name) for name in figures)
     for name, value in figures.items():
-        print(f"{name:<{width}}  {value:,.4g}" if isinstance(value, float) else f"{name:<{width}}  {value}")
+        print(f"{name:<{width}}  {value:,.0f}" if value >= 1000 else f"{name:<{width}}  {value:.4g}")

@@ -6,7 +6,7 @@ Both forms that a scenario may write, a catalog system and a node described in p
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dcsim.catalog import Catalog, Entry
 from dcsim.cluster import curves
@@ -61,9 +61,11 @@ class NodeSpec:
 def from_pool(pool: Pool, catalog: Catalog) -> NodeSpec:
     """The node of a pool. CatalogError for a system that the catalog does not know."""
     if pool.node is not None:
-        return _custom(pool.node)
-    assert pool.system is not None  # the scenario was checked
-    return _from_catalog(catalog.get(pool.system, "system"), catalog)
+        spec = _custom(pool.node)
+    else:
+        assert pool.system is not None  # the scenario was checked
+        spec = _from_catalog(catalog.get(pool.system, "system"), catalog)
+    return spec if pool.price is None else replace(spec, price_usd=pool.price)
 
 
 def _custom(node: CustomNode) -> NodeSpec:
@@ -86,7 +88,7 @@ def _custom(node: CustomNode) -> NodeSpec:
         board_idle_w=0.0,
         host_idle_w=host.idle if host else 0.0,
         max_w=max_w + (host.max if host else 0.0),
-        price_usd=node.price,
+        price_usd=None,
         embodied_kg=embodied,
     )
 

@@ -206,25 +206,26 @@ def _panels(numbers: Series) -> list[panels.Panel]:
 
 Figure = Callable[[ResultLike | Series, "Axes"], "Axes"]
 
-_POWER_CAPTION = (
-    "Power at the racks' meters, stacked by rack group with its mean over the run; the line above is what "
-    "the facility drew from the grid, cooling and conversion losses included."
-)
-_LATENCY_CAPTION = (
-    "How long jobs took from arrival to end: circle, triangle and diamond mark p50, p95 and p99, the dotted "
-    "vertical line a stream's objective."
-)
-_ENERGY_CAPTION = (
-    "Mean energy of one completed job, solid what it added (marginal), outlined with its share of idle, host "
-    "and overhead energy (loaded); the figures below say how many times less neuromorphic hardware took."
-)
+#: Figures of the report in their order, by name.
+ALL: dict[str, Figure] = {"power": power, "latency": latency, "energy": energy_per_job}
 
-#: Figures of the report in their order: name, function, the sentence under it.
-ALL: tuple[tuple[str, Figure, str], ...] = (
-    ("power", power, _POWER_CAPTION),
-    ("latency", latency, _LATENCY_CAPTION),
-    ("energy", energy_per_job, _ENERGY_CAPTION),
-)
+_CAPTIONS = {
+    "power": "Power at the racks' meters, stacked by rack group with its mean over the run; the line above "
+    "is what the facility drew from the grid, cooling and conversion losses included.",
+    "latency": "How long jobs took from arrival to end: circle, triangle and diamond mark p50, p95 and p99, "
+    "the dotted vertical line a stream's objective on latency.",
+    "energy": "Mean energy of one completed job, solid what it added (marginal), outlined with its share of "
+    "idle, host and overhead energy (loaded); ",
+}
+_BOTH = "the figures below say how many times less neuromorphic hardware took."
+_NOT_BOTH = "no stream ran on both GPUs and neuromorphic hardware."
+
+
+def caption(name: str, numbers: Series) -> str:
+    """The sentence under a figure of ALL."""
+    if name == "energy":
+        return _CAPTIONS[name] + (_BOTH if series.on_both_families(numbers.energy) else _NOT_BOTH)
+    return _CAPTIONS[name]
 
 
 def size_in(figure: Figure, numbers: Series, *, narrow: bool = False) -> tuple[float, float]:

@@ -47,7 +47,7 @@ def _context(result: ResultLike) -> dict[str, Any]:
         "facts": _facts(result),
         "cards": tables.cards(summary),
         "findings": findings(numbers),
-        "figures": [_figure(numbers, *entry) for entry in figures.ALL],
+        "figures": [_figure(numbers, name) for name in figures.ALL],
         "streams": tables.streams(summary),
         "tokens": tables.tokens(summary),
         "energy": tables.energy(summary),
@@ -92,10 +92,11 @@ def findings(numbers: Series) -> list[tuple[str, str]]:
     return sentences
 
 
-def _figure(numbers: Series, name: str, figure: figures.Figure, caption: str) -> dict[str, Any]:
+def _figure(numbers: Series, name: str) -> dict[str, Any]:
     """The figure in a wide and a narrow drawing; the page shows the one that fits."""
     from markupsafe import Markup
 
+    figure, caption = figures.ALL[name], figures.caption(name, numbers)
     drawings = {}
     for shape, narrow in (("wide", False), ("narrow", True)):
         size = figures.size_in(figure, numbers, narrow=narrow)

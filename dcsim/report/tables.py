@@ -76,8 +76,7 @@ def table(first: str, columns: Sequence[Column], items: object) -> Table:
     )
 
 
-def _quantiles(key: str, group: str, *, mean: bool = False) -> list[Column]:
-    names = (["mean"] if mean else []) + ["p50", "p95", "p99"]
+def _times(key: str, group: str, names: Sequence[str] = ("p50", "p95", "p99")) -> list[Column]:
     return [Column(name, (key, name), words.seconds, group) for name in names]
 
 
@@ -85,15 +84,15 @@ STREAM_COLUMNS = [
     Column("submitted", ("submitted",), words.count, "jobs"),
     Column("completed", ("completed",), words.count, "jobs"),
     Column("SLO met", ("slo_attainment",), words.percent),
-    *_quantiles("latency_s", "latency"),
-    *_quantiles("wait_s", "wait", mean=True),
+    *_times("latency_s", "latency"),
+    *_times("wait_s", "wait", ("mean", "p95", "p99")),
     Column("done", ("throughput_per_s",), words.per_second, "rate"),
+    Column("within SLO", ("goodput_per_s",), words.per_second, "rate"),
 ]
 TOKEN_COLUMNS = [
-    *_quantiles("ttft_s", "time to first token"),
-    *_quantiles("tpot_s", "time per output token"),
-    *_quantiles("itl_s", "inter-token latency"),
-    Column("goodput", ("goodput_per_s",), words.per_second, "rate"),
+    *_times("ttft_s", "time to first token"),
+    *_times("tpot_s", "time per output token"),
+    *_times("itl_s", "inter-token latency"),
 ]
 POOL_COLUMNS = [
     Column("devices", ("devices",), words.count),

@@ -176,10 +176,11 @@ def _stream(name: str, stream: Stream, pools: Mapping[str, Pool]) -> Iterator[Pr
 
 
 def _schedule(path: Path, arrivals: Scheduled) -> Iterator[Problem]:
-    for position, moment in enumerate(arrivals.times):
-        if arrivals.every is not None and moment >= arrivals.every:
-            found, want = write(moment, "time"), write(arrivals.every, "time")
-            yield Problem((*path, "times", position), f"found {found}, want less than `every`, {want}")
+    last = max(arrivals.times)
+    if arrivals.every is not None and last >= arrivals.every:
+        position = arrivals.times.index(last)
+        found, want = write(last, "time"), write(arrivals.every, "time")
+        yield Problem((*path, "times", position), f"found {found}, want less than `every`, {want}")
 
 
 def _service(path: Path, service: GivenService, *, is_trace: bool) -> Iterator[Problem]:

@@ -109,8 +109,6 @@ class CustomNode(Part):
     """Host memory that jobs can hold."""
     host: Curve | None = None
     """Power of the host against the share of its cores in use; none: the host draws nothing."""
-    price: Dollars | None = None
-    """Purchase price of one node."""
     embodied: Kilograms | None = None
     """Embodied carbon of one node, kg CO2e."""
 
@@ -124,6 +122,8 @@ class Pool(Part):
     """Catalog system that each node is; or `node`."""
     node: CustomNode | None = None
     """A node described here; or `system`."""
+    price: Dollars | None = None
+    """Purchase price of one node, instead of the catalog's."""
 
 
 class Rack(Part):
@@ -249,8 +249,11 @@ class Stream(Part):
 
     arrivals: Arrivals
     """When jobs arrive."""
-    runs_on: Annotated[list[Name], Field(min_length=1)]
+    runs_on: Annotated[list[Name], Field(min_length=1, max_length=1000)]
     """Pools that may serve it, best first."""
+    route: Literal["prefer", "spread"] = "prefer"
+    """prefer: the first of the pools that has room. spread: every job is dealt to one of the pools at random
+    in equal parts, which compares them on the same demand."""
     model: str | None = None
     """Catalog model that each job runs; or `service`."""
     service: GivenService | None = None

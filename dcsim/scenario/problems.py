@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -60,8 +61,11 @@ class Source(NamedTuple):
 def explain(error: ValidationError, data: Any) -> list[Problem]:
     """Problems behind a pydantic error about `data`."""
     found = [_problem(detail, data) for detail in error.errors(include_url=False)]
-    unknown = [problem.path for problem in found if problem.rank == 0]
-    return [problem for problem in found if not _is_misspelt(problem, unknown)]
+    unknown: dict[shape.Path, list[str]] = defaultdict(list)
+    for problem in found:
+        if problem.rank == 0:
+            unknown[problem.path[:-1]].append(str(problem.path[-1]))
+    return [problem for problem in found if not _is_misspelt(problem, unknown.get(problem.path, ()))]
 
 
 def value_at(data: Any, path: Sequence[shape.Step]) -> Any:
@@ -76,10 +80,9 @@ def value_at(data: Any, path: Sequence[shape.Step]) -> Any:
     return data
 
 
-def _is_misspelt(problem: Problem, unknown: Sequence[shape.Path]) -> bool:
+def _is_misspelt(problem: Problem, beside: Sequence[str]) -> bool:
     """Whether the key that is missing stands there with a typing error, which is told already."""
     key = problem.reason.removeprefix("missing key '").removesuffix("'")
-    beside = [str(path[-1]) for path in unknown if path[:-1] == problem.path]
     return problem.rank == 1 and bool(get_close_matches(key, beside, n=1))
 
 

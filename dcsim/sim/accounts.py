@@ -18,6 +18,7 @@ from dcsim.sim.model import Model
 from dcsim.sim.plant import SitePlant
 
 COST_ENTRY = "cost-default"
+LITRES_PER_M3 = 1000.0
 _FIGURES = ("it_lifetime_s", "discount_rate_per_year", "maintenance_share_per_year", "demand_usd_per_kw_month")
 
 
@@ -89,7 +90,7 @@ def _site(model: Model, plant: SitePlant) -> SiteAccount:
     site = model.scenario.sites[plant.name]
     entry = model.catalog.get(COST_ENTRY, "cost")
     figures = {key: entry[key] for key in _FIGURES}
-    figures |= {"water_usd_per_l": entry["water_usd_per_m3"], "sewer_usd_per_l": entry["sewer_usd_per_m3"]}
+    figures |= {f"{bill}_usd_per_l": entry[f"{bill}_usd_per_m3"] / LITRES_PER_M3 for bill in ("water", "sewer")}
     place = model.catalog.get(site.place, "place") if site.place else None
     figures["has_carbon"] = float(site.carbon_intensity is not None or (place is not None and "carbon_g_per_kwh" in place))
     figures["has_price"] = float(site.energy_price is not None or (place is not None and "price_usd_per_kwh" in place))

@@ -20,6 +20,7 @@ from dcsim.service import FloatArray, IntArray, Server
 from dcsim.sim.demand import Use
 from dcsim.sim.dispatch import JobClass, Lane, Pool, Queue
 
+_ANY = ""  # pool of a job that may run on any of its stream's
 _AS_USED = 0  # processors of a job whose trace does not say
 _EVEN = 1e-9  # shares of one pool may differ by rounding and still be slots
 
@@ -45,9 +46,11 @@ class Fleet:
         self._lanes: dict[tuple[str, ...], Lane] = {}
         self._queues = {name: Queue() if stream.queue_limit is None else Queue(stream.queue_limit)
                         for name, stream in scenario.streams.items()}
-        self._numbers: dict[tuple[str, int], int] = {}
+        self._numbers: dict[tuple[str, int, str], int] = {}
+        self._spread = {name: list(self.uses[name]) for name, stream in scenario.streams.items() if stream.route == "spread"}
         for name in scenario.streams:
-            self._class(name, _AS_USED)
+            for pool in self._spread.get(name, [_ANY]):
+                self._class(name, _AS_USED, pool)
 
     def pool(self, name: str) -> Pool:
         """The live pool `name`."""
@@ -55,24 +58,34 @@ class Fleet:
 
     # ------------------------------------------------------------ streams
 
-    def only_class(self, stream: str) -> JobClass:
-        """The class of a stream whose jobs all ask for the same."""
-        return self.classes[self._numbers[stream, _AS_USED]]
+    def only_class(self, stream: str) -> JobClass | None:
+        """The class of a stream whose jobs all ask for the same; None for one whose jobs are dealt to its pools."""
+        return None if stream in self._spread else self.classes[self._numbers[stream, _AS_USED, _ANY]]
 
-    def class_numbers(self, stream: str, processors: FloatArray | None) -> int | IntArray:
-        """Class of each job, by the processors that it holds where its trace says so. PlacementError if one fits nowhere."""
-        if processors is None:
-            return self._numbers[stream, _AS_USED]
-        wanted, places = np.unique(processors.astype(np.int64), return_inverse=True)
-        return np.array([self._class(stream, int(devices)) for devices in wanted])[places]
+    def class_numbers(
+        self, stream: str, count: int, processors: FloatArray | None, random: np.random.Generator
+    ) -> int | IntArray:
+        """Class of each of `count` jobs: by the processors that it holds where its trace says so, and by the pool it is dealt.
 
-    def _class(self, stream: str, devices: int) -> int:
-        key = (stream, devices)
+        PlacementError for a job that fits nowhere.
+        """
+        if processors is None and stream not in self._spread:
+            return self._numbers[stream, _AS_USED, _ANY]
+        wanted = np.full(count, _AS_USED) if processors is None else processors.astype(np.int64)
+        pools = self._spread.get(stream, [_ANY])
+        dealt = random.integers(0, len(pools), count) if len(pools) > 1 else np.zeros(count, np.int64)
+        asked, places = np.unique(np.stack([wanted, dealt]), axis=1, return_inverse=True)
+        numbers = np.array([self._class(stream, int(devices), pools[pool]) for devices, pool in asked.T])
+        return numbers[places.ravel()]
+
+    def _class(self, stream: str, devices: int, only: str) -> int:
+        key = (stream, devices, only)
         if key not in self._numbers:
-            uses = self.uses[stream]
+            uses = self.uses[stream] if only == _ANY else {only: self.uses[stream][only]}
             number = len(self.classes)
-            requests = {name: use.request if devices == _AS_USED else replace(use.request, devices=devices)
-                        for name, use in uses.items()}
+            requests = {
+                name: use.request if devices == _AS_USED else replace(use.request, devices=devices) for name, use in uses.items()
+            }
             lane = self._lane(tuple(uses))
             for pool in lane.pools:
                 use, spec = uses[pool.name], self.cluster.pools[pool.number].spec

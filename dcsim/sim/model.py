@@ -55,6 +55,7 @@ class Model:
             (name, pool): seeds.generator(seed, 0, f"stream/{name}/profile/{pool}")
             for name, uses in self.uses.items() for pool in uses
         }
+        self._dealers = {name: seeds.generator(seed, 0, f"stream/{name}/route") for name in self.uses}
         self._replays = {name: list(self._read(name)) for name, stream in scenario.streams.items()
                          if isinstance(stream.arrivals, Replay)}
 
@@ -145,6 +146,6 @@ class Model:
         services: dict[str, Service] = {}
         for pool, use in self.uses[name].items():
             services[pool] = use.service(columns, len(arrival_s), self._random[name, pool])
-        classes = self.fleet.class_numbers(name, columns.get("processors"))
+        classes = self.fleet.class_numbers(name, len(arrival_s), columns.get("processors"), self._dealers[name])
         devices = {pool: columns.get("processors", max(use.request.devices, 1)) for pool, use in self.uses[name].items()}
         return self.table.reserve(name, classes, arrival_s, columns, services, devices)

@@ -11,6 +11,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,26 +68,33 @@ def run(
 ) -> dict[str, float]:
     """Time everything in turn, `repeats` times, and report medians; imports are not in any time.
 
-    Keys: jobs_per_s, heapq_jobs_per_s, ratio_to_heapq (time of the simulate path over that of the loop on the
-    same arrivals and completions), simpy_jobs_per_s, speedup_over_simpy_tutorial (at `tutorial_jobs`),
-    peak_mb (one run of `memory_jobs`, by default `jobs`, in a fresh process), jobs, tutorial_jobs, devices,
-    racks, repeats.
+    Keys, where "simulate" covers demand, records, power, facility and summary:
+
+    - jobs_per_s: simulate, `jobs` jobs;
+    - heapq_jobs_per_s, ratio_to_heapq: the heap loop on the same arrivals and completions; its time over simulate's;
+    - simpy_jobs_per_s, speedup_over_simpy_tutorial: the tutorial model on `tutorial_jobs` jobs, against simulate;
+    - jobs_table_s: making the jobs table of `jobs` rows as a frame, which simulate leaves until it is asked for;
+    - peak_mb, peak_saved_mb: memory of a fresh process after simulate, and after it has written the run folder, for
+      `memory_jobs` jobs (by default `jobs`);
+    - jobs, tutorial_jobs, memory_jobs, devices, racks, repeats.
     """
     big, small = scenario(jobs), scenario(tutorial_jobs)
-    _whole(small)  # warms caches and lazy imports
-    seconds: dict[str, list[float]] = {"simulate": [], "heap": [], "short": [], "simpy": []}
+    _timed(_demand, simulate(small))  # warms caches and lazy imports
+    seconds: dict[str, list[float]] = {"simulate": [], "heap": [], "table": [], "short": [], "simpy": []}
     counts = {"simulate": 0, "short": 0}
     for _ in range(repeats):
-        spent, result = _timed(_whole, big)
-        seconds["simulate"].append(spent)
-        arrival, service = _demand(result)
-        counts["simulate"] = len(arrival)
-        seconds["heap"].append(_timed(heap_loop, arrival, service, DEVICES)[0])
-        spent, result = _timed(_whole, small)
-        seconds["short"].append(spent)
-        arrival, service = _demand(result)
-        counts["short"] = len(arrival)
-        seconds["simpy"].append(_timed(_tutorial, arrival, service)[0])
+        for given, own, other, yardstick in (
+            (big, "simulate", "heap", _loop),
+            (small, "short", "simpy", _tutorial),
+        ):
+            spent, result = _timed(simulate, given)
+            table_s, (arrival, service) = _timed(_demand, result)
+            counts[own] = len(arrival)
+            seconds[own].append(spent)
+            if own == "simulate":
+                seconds["table"].append(table_s)
+            del result  # its frame would make the garbage collector slower for the yardstick
+            seconds[other].append(_timed(yardstick, arrival, service)[0])
     median = {name: statistics.median(values) for name, values in seconds.items()}
     return {
         "jobs_per_s": counts["simulate"] / median["simulate"],
@@ -94,7 +102,8 @@ def run(
         "ratio_to_heapq": median["simulate"] / median["heap"],
         "simpy_jobs_per_s": counts["short"] / median["simpy"],
         "speedup_over_simpy_tutorial": median["simpy"] / median["short"],
-        "peak_mb": child_peak_mb(memory_jobs or jobs),
+        "jobs_table_s": median["table"],
+        **child_peaks_mb(memory_jobs or jobs),
         "jobs": counts["simulate"],
         "tutorial_jobs": counts["short"],
         "devices": DEVICES,
@@ -114,14 +123,6 @@ def _timed(call: Callable[Given, Value], *args: Given.args, **kwargs: Given.kwar
     return time.perf_counter() - begin, value
 
 
-def _whole(given: Scenario) -> Result:
-    """Simulate and make every table, so that no table is made outside of the clock."""
-    result = simulate(given)
-    for table in (result.jobs, result.racks, result.facility, result.summary):
-        len(table)
-    return result
-
-
 def _demand(result: Result) -> tuple[list[float], list[float]]:
     """(arrivals, service times) of the jobs in the result, s; one cut off by the end gets the mean time."""
     jobs = result.jobs
@@ -129,15 +130,19 @@ def _demand(result: Result) -> tuple[list[float], list[float]]:
     return jobs["arrival_s"].tolist(), np.where(np.isnan(service), MEAN_SERVICE_S, service).tolist()
 
 
+def _loop(arrival_s: list[float], service_s: list[float]) -> float:
+    return heap_loop(arrival_s, service_s, DEVICES)[0]
+
+
 def _tutorial(arrival_s: list[float], service_s: list[float]) -> float:
     return TutorialModel(arrival_s, service_s, RACKS, DEVICES // RACKS, IDLE_W, BUSY_W).run()
 
 
-def child_peak_mb(jobs: int) -> float:
-    """Peak resident memory of one simulate run in a fresh process, imports included, MB (1e6 bytes)."""
+def child_peaks_mb(jobs: int) -> dict[str, float]:
+    """peak_mb, peak_saved_mb and memory_jobs of one run in a fresh process, imports included, MB (1e6 bytes)."""
     command = [sys.executable, "-m", "dcsim.validation.bench", str(jobs)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(json.loads(answer.stdout)["peak_mb"])
+    return {name: float(value) for name, value in json.loads(answer.stdout).items()}
 
 
 def own_peak_mb() -> float:
@@ -157,9 +162,13 @@ def own_peak_mb() -> float:
 
 
 def main() -> None:
-    """Simulate the jobs given on the command line once and print the peak memory as JSON."""
-    result = _whole(scenario(int(sys.argv[1])))
-    print(json.dumps({"peak_mb": own_peak_mb(), "jobs": len(result.jobs)}))
+    """Simulate the jobs given on the command line once, write the run folder, and print both peaks as JSON."""
+    jobs = int(sys.argv[1])
+    result = simulate(scenario(jobs))
+    after_run = own_peak_mb()
+    with tempfile.TemporaryDirectory() as folder:
+        result.save(Path(folder) / "run")
+    print(json.dumps({"peak_mb": after_run, "peak_saved_mb": own_peak_mb(), "memory_jobs": jobs}))
 
 
 if __name__ == "__main__":

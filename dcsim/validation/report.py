@@ -155,7 +155,7 @@ class Report:
 def _figure(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.10g}" if float(value).is_integer() else f"{value:.6g}"
+    return f"{value:.12g}" if float(value).is_integer() else f"{value:.6g}"
 
 
 def _share(row: Row, value: float | None) -> str:

@@ -205,7 +205,7 @@ def summarise(
         streams["chat"] |= {
             "ttft_s": {"mean": 0.31, "p50": 0.24, "p95": 0.92, "p99": 1.71},
             "tpot_s": {"mean": 0.021, "p50": 0.02, "p95": 0.03, "p99": 0.041},
-            "goodput_per_s": 0.31,
+            "goodput_per_s": 0.0339,
         }
     it_kwh = float(racks["it_w"].sum()) * meter_s / 3.6e6
     facility_kwh = float(facility["facility_w"].sum()) * meter_s / 3.6e6

@@ -76,6 +76,12 @@ def test_the_answer_stands_first(read: Reader, day: Any) -> None:
     assert any(line.startswith(": a job on neuromorphic hardware took") for line in words)
 
 
+def test_the_caption_says_when_no_stream_ran_on_both(make: Callable[..., Any], text: str) -> None:
+    run = without_tables(make())
+    assert "no stream ran on both GPUs and neuromorphic hardware." in page(run)
+    assert "no stream ran on both" not in text
+
+
 def test_header_names_the_run(read: Reader) -> None:
     assert {"hybrid_pilot", "24 h", "7", "0.1.0"} <= set(read.words)
     assert read.words[0] == "hybrid_pilot · dcsim report"
@@ -193,7 +199,7 @@ def test_what_the_summary_lacks_is_not_on_the_page(make: Callable[..., Any]) -> 
         "PUE",
         "WUE",
         "first token",
-        "goodput",
+        "within SLO",
         "estimates",
         "board ",
         "SLO attainment",
