@@ -24,15 +24,12 @@ from leaf.power import PowerModelNode
 class Cluster:
     """Equal nodes of one compute unit, one job each."""
 
-    def __init__(
-        self, submit_s: list[float], run_s: list[float], nodes: int, idle_w: float, busy_w: float
-    ) -> None:
+    def __init__(self, submit_s: list[float], run_s: list[float], nodes: int, idle_w: float, busy_w: float) -> None:
         self.env = simpy.Environment()
         self.submit_s, self.run_s = submit_s, run_s
         self.start_s = [0.0] * len(submit_s)
         self.nodes = [
-            Node(f"node-{i}", cu=1, power_model=PowerModelNode(busy_w, static_power=idle_w))
-            for i in range(nodes)
+            Node(f"node-{i}", cu=1, power_model=PowerModelNode(busy_w, static_power=idle_w)) for i in range(nodes)
         ]
         self.free = list(range(nodes))
         self.waiting: deque[int] = deque()

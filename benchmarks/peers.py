@@ -54,9 +54,7 @@ def dcsim(trace: Path) -> Answer:
 def external(command: list[str], trace: Path) -> Answer:
     """One run of another simulator's driver, which prints its answer as JSON."""
     arguments = [*command, str(trace), str(NODES), str(IDLE_W), str(BUSY_W)]
-    answer = subprocess.run(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
-    )
+    answer = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
     return json.loads(answer.stdout)
 
 
@@ -78,11 +76,7 @@ def compiled(folder: Path) -> tuple[list[str], str]:
 def leaf(python: str) -> tuple[list[str], str]:
     """(command of the LEAF driver, or nothing; why not)."""
     found = subprocess.run([python, "-c", "import leaf.infrastructure"], capture_output=True, check=False)
-    return (
-        ([python, str(HERE / "leaf_fifo.py")], "")
-        if found.returncode == 0
-        else ([], "leafsim is not installed")
-    )
+    return ([python, str(HERE / "leaf_fifo.py")], "") if found.returncode == 0 else ([], "leafsim is not installed")
 
 
 def measure(repeats: int, leaf_python: str) -> dict[str, Answer]:

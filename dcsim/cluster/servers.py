@@ -22,7 +22,20 @@ _FULL = 1.0 + 1e-9  # shares are sums of fractions such as 1/3
 class ProfileServer:
     """One job at a time, for a time that is known at its start. The fast path: every attribute here is hot."""
 
-    __slots__ = ("armed_s", "cell", "index", "job", "lit", "next_event_s", "node", "place", "power_w", "seconds", "speed", "watts")
+    __slots__ = (
+        "armed_s",
+        "cell",
+        "index",
+        "job",
+        "lit",
+        "next_event_s",
+        "node",
+        "place",
+        "power_w",
+        "seconds",
+        "speed",
+        "watts",
+    )
 
     def __init__(self, index: int, node: int, cell: Cell, seconds: array[float], watts: array[float]) -> None:
         self.index, self.node, self.cell, self.place = index, node, cell, -1
@@ -150,8 +163,15 @@ class SharedServer:
     requests of one class in a batch that is an equal split over the requests at every moment.
     """
 
-    def __init__(self, index: int, node: int, cell: Cell, columns: SharedColumns, uses: Mapping[int, SharedUse],
-                 devices: float) -> None:
+    def __init__(
+        self,
+        index: int,
+        node: int,
+        cell: Cell,
+        columns: SharedColumns,
+        uses: Mapping[int, SharedUse],
+        devices: float,
+    ) -> None:
         self.index, self.node, self.cell, self.place = index, node, cell, -1
         self.seconds, self.watts, self.job_class, self.curve_j = columns
         self.uses = uses

@@ -82,7 +82,8 @@ def build(scenario: Scenario, catalog: Catalog) -> Cluster:
     node_pool = cell_pool[node_cell]
     per_node = np.array([specs[name].devices for name in names])[node_pool]
     pools = tuple(
-        PoolSpec(name, pool_site[name], specs[name], np.flatnonzero(node_pool == number)) for number, name in enumerate(names)
+        PoolSpec(name, pool_site[name], specs[name], np.flatnonzero(node_pool == number))
+        for number, name in enumerate(names)
     )
     kinds = {number: _kinds(specs[name]) for number, name in enumerate(names)}
     return Cluster(
@@ -107,7 +108,9 @@ def _kinds(spec: NodeSpec) -> list[str]:
 
 def _check_size(scenario: Scenario, specs: dict[str, NodeSpec]) -> None:
     devices = sum(
-        group.count * pool.nodes * specs[name].devices for group in scenario.racks.values() for name, pool in group.pools.items()
+        group.count * pool.nodes * specs[name].devices
+        for group in scenario.racks.values()
+        for name, pool in group.pools.items()
     )
     if devices > MAX_DEVICES:
         raise ScenarioError(f"racks: {devices:,} devices; at most {MAX_DEVICES:,} are allowed")

@@ -23,7 +23,10 @@ class Column(NamedTuple):
 _ENERGY = tuple(
     Column(f"energy_{boundary}_{sort}_j", "float", "J", f"{text} up to the {boundary} boundary")
     for boundary in BOUNDARIES
-    for sort, text in (("marginal", "energy that the job added"), ("loaded", "energy with its share of idle and overhead"))
+    for sort, text in (
+        ("marginal", "energy that the job added"),
+        ("loaded", "energy with its share of idle and overhead"),
+    )
 )
 
 JOBS = (

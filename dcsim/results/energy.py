@@ -35,8 +35,8 @@ class JobParts:
 def parts(account: RunAccount, block: JobBlock) -> JobParts:
     """What each job of `block` added up to the end of the run, lost attempts left out."""
     table = account.table
-    start_s, end_s = table.column("start_s", block.rows), table.column("end_s", block.rows)
-    pool = account.pool_of(table.column("device", block.rows))
+    start_s, end_s = table.times("start_s", block.rows), table.times("end_s", block.rows)
+    pool = account.pool_of(table.devices(block.rows))
     pool = np.where(np.isnan(start_s), -1, pool)
     count = len(block.arrival_s)
     worked_s, dynamic_j = np.zeros(count), np.zeros((3, count))

@@ -87,8 +87,15 @@ class JobTable:
     def __len__(self) -> int:
         return len(self.start_s)
 
-    def reserve(self, stream: str, job_class: int | IntArray, arrival_s: FloatArray, sizes: Mapping[str, FloatArray],
-                services: Mapping[str, Service], devices: Mapping[str, int | FloatArray]) -> int:
+    def reserve(
+        self,
+        stream: str,
+        job_class: int | IntArray,
+        arrival_s: FloatArray,
+        sizes: Mapping[str, FloatArray],
+        services: Mapping[str, Service],
+        devices: Mapping[str, int | FloatArray],
+    ) -> int:
         """Append one block of `stream`; `devices` are those that a job holds on each pool. Return its first job's number."""
         first, count = len(self.start_s), len(arrival_s)
         unknown = array("d", [nan]) * count
@@ -113,9 +120,13 @@ class JobTable:
         block = self.block_of(job)
         return float(block.arrival_s[job - block.first])
 
-    def column(self, name: str, rows: slice) -> FloatArray | IntArray:
-        """Copy of a part of `start_s`, `end_s` or `device`."""
-        return np.array(np.frombuffer(getattr(self, name), dtype=np.int32 if name == "device" else np.float64)[rows])
+    def times(self, name: str, rows: slice) -> FloatArray:
+        """Copy of a part of `start_s` or `end_s`."""
+        return np.array(np.frombuffer(getattr(self, name), dtype=np.float64)[rows])
+
+    def devices(self, rows: slice) -> IntArray:
+        """Copy of a part of `device`."""
+        return np.array(np.frombuffer(self.device, dtype=np.int32)[rows], dtype=np.int64)
 
 
 def _lean(service: Service) -> Service:

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
     from dcsim.report import Plots
 
-_TABLES = {"jobs": columns.JOBS, "attempts": columns.ATTEMPTS, "racks": columns.RACKS, "facility": columns.FACILITY}
+_TABLES = {
+    "jobs": columns.JOBS,
+    "attempts": columns.ATTEMPTS,
+    "racks": columns.RACKS,
+    "facility": columns.FACILITY,
+}
 _ROWS = 1 << 20  # of one row group
 
 
@@ -68,8 +73,14 @@ class _Saved:
 class Result:
     """One finished run. Tables are pandas frames, made when they are asked for."""
 
-    def __init__(self, scenario: Scenario, manifest: dict[str, Any], summary: dict[str, Any], source: _Source,
-                 interrupted: bool = False) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        manifest: dict[str, Any],
+        summary: dict[str, Any],
+        source: _Source,
+        interrupted: bool = False,
+    ) -> None:
         self.scenario, self.manifest, self.summary, self._source = scenario, manifest, summary, source
         self.interrupted = interrupted
         """whether the run was stopped before its end"""
@@ -90,8 +101,13 @@ class Result:
             figures = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ResultError(f"{folder}: not a run folder: {error}") from None
-        return cls(scenarios.read_back(folder / "scenario.yaml"), manifest, figures, _Saved(folder),
-                   bool(manifest.get("interrupted", False)))
+        return cls(
+            scenarios.read_back(folder / "scenario.yaml"),
+            manifest,
+            figures,
+            _Saved(folder),
+            bool(manifest.get("interrupted", False)),
+        )
 
     # ------------------------------------------------------------ tables
 
@@ -160,8 +176,13 @@ def _write_parquet(path: Path, kinds: Sequence[Column], pieces: Iterator[Table])
     import pyarrow.parquet as pq
 
     arrow = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "flag": pa.bool_()}
-    schema = pa.schema([pa.field(column.name, arrow[column.kind], metadata={"unit": column.unit}) for column in kinds])
+    schema = pa.schema(
+        [pa.field(column.name, arrow[column.kind], metadata={"unit": column.unit}) for column in kinds]
+    )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for piece in pieces:
-            values = [pa.array(piece[column.name], type=arrow[column.kind], from_pandas=column.kind != "float") for column in kinds]
+            values = [
+                pa.array(piece[column.name], type=arrow[column.kind], from_pandas=column.kind != "float")
+                for column in kinds
+            ]
             writer.write_table(pa.Table.from_arrays(values, schema=schema), row_group_size=_ROWS)

@@ -61,7 +61,9 @@ def _distribution(values: FloatArray) -> Block:
     if not len(values):
         return {}
     marks = np.percentile(values, _PERCENTILES)
-    return {"mean": float(values.mean())} | {f"p{mark}": float(value) for mark, value in zip(_PERCENTILES, marks, strict=True)}
+    return {"mean": float(values.mean())} | {
+        f"p{mark}": float(value) for mark, value in zip(_PERCENTILES, marks, strict=True)
+    }
 
 
 class _Stream:
@@ -105,7 +107,9 @@ class _Stream:
         if completed:
             block["energy_j_per_job"] = {
                 boundary: {"marginal": float(added) / completed, "loaded": float(shared) / completed}
-                for boundary, added, shared in zip(BOUNDARIES, self.marginal_j.sum(axis=1), self.loaded_j.sum(axis=1), strict=True)
+                for boundary, added, shared in zip(
+                    BOUNDARIES, self.marginal_j.sum(axis=1), self.loaded_j.sum(axis=1), strict=True
+                )
             }
             block |= self._footprint(account, completed)
         return block
@@ -159,7 +163,10 @@ def _jobs(account: RunAccount, streams: list[_Stream]) -> Block:
     if len(streams) == 1:
         block |= {key: streams[0].block[key] for key in ("wait_s", "latency_s") if key in streams[0].block}
     else:
-        times = {key: _join([stream.times[key] for stream in streams if key in stream.times]) for key in ("wait_s", "latency_s")}
+        times = {
+            key: _join([stream.times[key] for stream in streams if key in stream.times])
+            for key in ("wait_s", "latency_s")
+        }
         block |= _distributions(times)
     block["dropped_rows"] = account.dropped_rows
     return block
@@ -193,7 +200,8 @@ def _site(account: RunAccount, sites: list[SiteAccount] | Any) -> Block:
     it_w = np.sum([site.series.it_w for site in sites], axis=0)
     facility_w = np.sum([site.series.facility_w for site in sites], axis=0)
     withdrawn, consumed, source = (
-        float(sum(getattr(site.series, key).sum() for site in sites)) for key in ("withdrawn_l", "consumed_l", "source_l")
+        float(sum(getattr(site.series, key).sum() for site in sites))
+        for key in ("withdrawn_l", "consumed_l", "source_l")
     )
     named_j = sum(parts.values()) - loss_j
     by_part = {"psu_and_switches": it_j - compute_j} | parts | {"plant": plant_j - named_j}
@@ -209,7 +217,9 @@ def _site(account: RunAccount, sites: list[SiteAccount] | Any) -> Block:
             "it_peak_kw": float(it_w.max()) / 1e3,
             "facility_peak_kw": float(facility_w.max()) / 1e3,
         },
-        "efficiency": kpi.efficiency(it_j=it_j, compute_j=compute_j, facility_j=facility_j, loss_j=loss_j, plant_j=plant_j),
+        "efficiency": kpi.efficiency(
+            it_j=it_j, compute_j=compute_j, facility_j=facility_j, loss_j=loss_j, plant_j=plant_j
+        ),
         "water": {
             "withdrawn_l": withdrawn,
             "consumed_l": consumed,
@@ -251,7 +261,9 @@ def _carbon(account: RunAccount, sites: Any, it_j: float) -> Block:
 def _capex_usd(account: RunAccount, pool: PoolAccount, figures: Mapping[str, float]) -> float | None:
     if pool.price_usd is None:
         return None
-    return cost.capex_usd(pool.price_usd, figures["it_lifetime_s"], figures["discount_rate_per_year"], account.until_s)
+    return cost.capex_usd(
+        pool.price_usd, figures["it_lifetime_s"], figures["discount_rate_per_year"], account.until_s
+    )
 
 
 def _running_usd(site: SiteAccount) -> dict[str, float]:
@@ -262,8 +274,12 @@ def _running_usd(site: SiteAccount) -> dict[str, float]:
     withdrawn, consumed = float(series.withdrawn_l.sum()), float(series.consumed_l.sum())
     return {
         "energy_usd": float(series.cost_usd.sum()),
-        "demand_usd": cost.demand_usd(series.facility_w, series.interval_s, figures["demand_usd_per_kw_month"]),
-        "water_usd": cost.water_usd(withdrawn, consumed, figures["water_usd_per_l"], figures["sewer_usd_per_l"]),
+        "demand_usd": cost.demand_usd(
+            series.facility_w, series.interval_s, figures["demand_usd_per_kw_month"]
+        ),
+        "water_usd": cost.water_usd(
+            withdrawn, consumed, figures["water_usd_per_l"], figures["sewer_usd_per_l"]
+        ),
     }
 
 
@@ -279,7 +295,9 @@ def _cost(account: RunAccount, sites: Any) -> Block:
     if all(value is not None for value in capex):
         block["capex_amortised_usd"] = sum(value for value in capex if value is not None)
         price = sum(pool.price_usd or 0.0 for pool in pools)
-        block["maintenance_usd"] = cost.maintenance_usd(price, figures["maintenance_share_per_year"], account.until_s)
+        block["maintenance_usd"] = cost.maintenance_usd(
+            price, figures["maintenance_share_per_year"], account.until_s
+        )
         if "energy_usd" in block:
             block["total_usd"] = sum(block.values())
     return block
@@ -296,7 +314,9 @@ def _cost_of(account: RunAccount, shares: Rates, site_j: FloatArray, busy_s: Flo
         running, capex = _running_usd(site), _capex_usd(account, pool, site.figures)
         if not running or capex is None:
             return None
-        upkeep = cost.maintenance_usd(pool.price_usd or 0.0, site.figures["maintenance_share_per_year"], account.until_s)
+        upkeep = cost.maintenance_usd(
+            pool.price_usd or 0.0, site.figures["maintenance_share_per_year"], account.until_s
+        )
         used_j = float(site.series.facility_w @ site.series.interval_s)
         total += sum(running.values()) * site_j[number] / used_j
         total += (capex + upkeep) * busy_s[number] / float(shares.busy_s[:, number].sum())
@@ -314,10 +334,14 @@ def _trust(account: RunAccount, shares: Rates, streams: list[_Stream]) -> Block:
         warnings.append(f"interrupted at {account.until_s:g} s of {account.scenario.duration:g} s")
     load = _offered_load(account)
     if load >= 1.0:
-        warnings.append(f"offered load {load:.3g}: a pool cannot keep up, and waits grow with the length of the run")
+        warnings.append(
+            f"offered load {load:.3g}: a pool cannot keep up, and waits grow with the length of the run"
+        )
     unfinished = int(counts[QUEUED] + counts[RUNNING])
     if unfinished > max(0.01 * counts.sum(), 0.0):
-        warnings.append(f"{unfinished} of {int(counts.sum())} jobs unfinished: means over finished jobs are too low")
+        warnings.append(
+            f"{unfinished} of {int(counts.sum())} jobs unfinished: means over finished jobs are too low"
+        )
     return {
         "unfinished": unfinished,
         "never_startable": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +30,8 @@ class JobView:
         rows = slice(block.first, block.first + self.count)
         self.job = np.arange(rows.start, rows.stop)
         self.arrival_s = block.arrival_s[: self.count]
-        self.start_s = table.column("start_s", rows)
-        self.end_s = table.column("end_s", rows)
+        self.start_s = table.times("start_s", rows)
+        self.end_s = table.times("end_s", rows)
         self.first_start_s = self.start_s.copy()
         self.attempts = (~np.isnan(self.start_s)).astype(np.int64)
         self.lost_s = np.zeros(self.count)
@@ -40,14 +41,16 @@ class JobView:
                 self.first_start_s[row] = attempt.start_s
                 self.attempts[row] += 1
                 self.lost_s[row] += attempt.work_s
-        self.status = np.where(~np.isnan(self.end_s), COMPLETED, np.where(np.isnan(self.start_s), QUEUED, RUNNING))
+        self.status = np.where(
+            ~np.isnan(self.end_s), COMPLETED, np.where(np.isnan(self.start_s), QUEUED, RUNNING)
+        )
         if table.rejected:
             rejected = np.array(table.rejected)
             self.status[rejected[(rejected >= rows.start) & (rejected < rows.stop)] - rows.start] = REJECTED
         self.wait_s = self.first_start_s - self.arrival_s
         self.latency_s = self.end_s - self.arrival_s
         self.sizes = {name: values[: self.count] for name, values in block.sizes.items()}
-        self.pool = np.where(np.isnan(self.start_s), -1, account.pool_of(table.column("device", rows)))
+        self.pool = np.where(np.isnan(self.start_s), -1, account.pool_of(table.devices(rows)))
         self.ttft_s, self.tpot_s = self._tokens(account, block)
 
     def _tokens(self, account: RunAccount, block: JobBlock) -> tuple[FloatArray | None, FloatArray | None]:
@@ -73,7 +76,7 @@ class JobView:
         asked = [(values, limit) for values, limit in limits if limit is not None]
         if not asked:
             return None
-        met = self.status == COMPLETED
+        met: npt.NDArray[np.bool_] = self.status == COMPLETED
         for values, limit in asked:
             if values is None:
                 return np.zeros(self.count, dtype=bool)
@@ -135,11 +138,22 @@ def attempts(account: RunAccount) -> Table:
     for attempt in account.table.attempts:
         numbers[attempt.job] = numbers.get(attempt.job, 0) + 1
         pool = names[account.device_pool[attempt.device]]
-        rows.append((attempt.job, numbers[attempt.job], pool, attempt.device, attempt.start_s, attempt.end_s, attempt.work_s, "evicted"))
+        rows.append(
+            (
+                attempt.job,
+                numbers[attempt.job],
+                pool,
+                attempt.device,
+                attempt.start_s,
+                attempt.end_s,
+                attempt.work_s,
+                "evicted",
+            )
+        )
     table = account.table
     for job, number in numbers.items():
         start_s, end_s = table.start_s[job], table.end_s[job]
-        if end_s == end_s:  # not NaN: it completed
+        if not isnan(end_s):
             pool = names[account.device_pool[table.device[job]]]
             work_s = table.demands[pool].seconds[job]
             rows.append((job, number + 1, pool, table.device[job], start_s, end_s, work_s, "completed"))
@@ -197,4 +211,3 @@ def facility(account: RunAccount) -> Table:
             }
         )
     return {key: np.concatenate([piece[key] for piece in pieces]) for key in pieces[0]}
-

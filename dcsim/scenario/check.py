@@ -122,7 +122,7 @@ def _same_pool_everywhere(scenario: Scenario) -> Iterator[Problem]:
                 )
                 yield Problem(here, f"{reason}; give each site its own pool")
             twin = other.pools[name]
-            if (pool.system, pool.node) != (twin.system, twin.node):
+            if (pool.system, pool.node, pool.price) != (twin.system, twin.node, twin.price):
                 reason = f"pool '{name}' has other nodes in racks.{first[name]}, want equal ones"
                 yield Problem(here, f"{reason}; give each sort its own pool")
 

@@ -61,11 +61,15 @@ class Nodes:
         self.kinds = list(self.nodes[0].devices)
         self._place = {node.number: place for place, node in enumerate(self.nodes)}
         self._size = 1 << (len(self.nodes) - 1).bit_length()
-        self._columns = 2 + 2 * len(self.kinds)  # cores, memory, then per kind: whole devices, largest free share
+        self._columns = 2 + 2 * len(
+            self.kinds
+        )  # cores, memory, then per kind: whole devices, largest free share
         self._tree = [[-1.0] * (2 * self._size) for _ in range(self._columns)]
         self._turn = 0
         self._load = [0.0] * len(self.nodes)
-        self._loads: list[tuple[float, int, int]] = []  # heap of (load, place, version), with entries out of date
+        self._loads: list[
+            tuple[float, int, int]
+        ] = []  # heap of (load, place, version), with entries out of date
         self._version = [0] * len(self.nodes)
         for place in range(len(self.nodes)):
             self._refresh(place)
@@ -148,7 +152,9 @@ class Nodes:
         """What the pool has, for an error message."""
         node = self.nodes[0]
         devices = [f"{len(servers)} x {kind}" for kind, servers in node.devices.items()]
-        return f"{len(self.nodes)} nodes of " + ", ".join([*devices, f"{node.cores:g} cores", f"{node.memory_bytes / 2**30:g} GiB"])
+        return f"{len(self.nodes)} nodes of " + ", ".join(
+            [*devices, f"{node.cores:g} cores", f"{node.memory_bytes / 2**30:g} GiB"]
+        )
 
     # ------------------------------------------------------------ choice of the node
 

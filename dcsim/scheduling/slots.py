@@ -126,7 +126,9 @@ class LeastLoaded(Slots):
         self._node = [server.node for server in self.servers]
         self._size = Counter(self._node)
         self._left: Counter[int] = Counter()  # free slots of each node
-        self._devices: dict[int, list[int]] = {node: [] for node in self._size}  # heaps of devices with free slots
+        self._devices: dict[int, list[int]] = {
+            node: [] for node in self._size
+        }  # heaps of devices with free slots
         for place in places:
             self._devices[self._node[place]].append(place)
             self._left[self._node[place]] += self.free[place]

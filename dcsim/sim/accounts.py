@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import platform
-from typing import cast
 
 import numpy as np
 
 from dcsim import __version__
-from dcsim.catalog import Catalog
 from dcsim.facility.chain import FacilitySeries
 from dcsim.facility.embodied import ZERO, Band, of_entry
 from dcsim.results.account import Cells, PoolAccount, RunAccount, SiteAccount
@@ -19,7 +17,12 @@ from dcsim.sim.plant import SitePlant
 
 COST_ENTRY = "cost-default"
 LITRES_PER_M3 = 1000.0
-_FIGURES = ("it_lifetime_s", "discount_rate_per_year", "maintenance_share_per_year", "demand_usd_per_kw_month")
+_FIGURES = (
+    "it_lifetime_s",
+    "discount_rate_per_year",
+    "maintenance_share_per_year",
+    "demand_usd_per_kw_month",
+)
 
 
 def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
@@ -90,10 +93,16 @@ def _site(model: Model, plant: SitePlant) -> SiteAccount:
     site = model.scenario.sites[plant.name]
     entry = model.catalog.get(COST_ENTRY, "cost")
     figures = {key: entry[key] for key in _FIGURES}
-    figures |= {f"{bill}_usd_per_l": entry[f"{bill}_usd_per_m3"] / LITRES_PER_M3 for bill in ("water", "sewer")}
+    figures |= {
+        f"{bill}_usd_per_l": entry[f"{bill}_usd_per_m3"] / LITRES_PER_M3 for bill in ("water", "sewer")
+    }
     place = model.catalog.get(site.place, "place") if site.place else None
-    figures["has_carbon"] = float(site.carbon_intensity is not None or (place is not None and "carbon_g_per_kwh" in place))
-    figures["has_price"] = float(site.energy_price is not None or (place is not None and "price_usd_per_kwh" in place))
+    figures["has_carbon"] = float(
+        site.carbon_intensity is not None or (place is not None and "carbon_g_per_kwh" in place)
+    )
+    figures["has_price"] = float(
+        site.energy_price is not None or (place is not None and "price_usd_per_kwh" in place)
+    )
     return SiteAccount(
         name=plant.name,
         series=_joined(plant.series),
@@ -111,7 +120,9 @@ def _joined(series: list[FacilitySeries]) -> FacilitySeries:
         for name in FacilitySeries.__dataclass_fields__
         if name != "plant_parts"
     }
-    parts = {name: np.concatenate([part.plant_parts[name] for part in series]) for name in series[0].plant_parts}
+    parts = {
+        name: np.concatenate([part.plant_parts[name] for part in series]) for name in series[0].plant_parts
+    }
     return FacilitySeries(**values, plant_parts=parts)
 
 
@@ -141,11 +152,15 @@ def _pools(model: Model, sites: list[SiteAccount]) -> list[PoolAccount]:
                 compute_j=float(meter.energy_j()[plant.cells[own]].sum()),
                 it_j=it_j,
                 facility_j=facility_j,
-                rack_marginal=_weighted(np.concatenate(plant.rack_marginal)[:, own], compute_w * spans[:, None]),
+                rack_marginal=_weighted(
+                    np.concatenate(plant.rack_marginal)[:, own], compute_w * spans[:, None]
+                ),
                 facility_marginal=_weighted(site.series.marginal, site.series.it_w * spans),
                 down_s=model.node_down_s(pool.name),
                 price_usd=None if spec.price_usd is None else spec.price_usd * nodes + price,
-                embodied_kg=None if spec.embodied_kg is None else spec.embodied_kg.scaled(nodes).plus(embodied),
+                embodied_kg=None
+                if spec.embodied_kg is None
+                else spec.embodied_kg.scaled(nodes).plus(embodied),
             )
         )
     return accounts
@@ -168,5 +183,5 @@ def _racks_of(model: Model, pool: int) -> tuple[float, Band]:
         entry = model.catalog.get(frame, "rack")
         part = float(cluster.cell_nodes[cell] / cluster.rack_nodes[rack])
         price += part * entry.get("price_usd", 0.0)
-        embodied = embodied.plus(cast(Band, of_entry(entry) or ZERO).scaled(part))
+        embodied = embodied.plus((of_entry(entry) or ZERO).scaled(part))
     return price, embodied

@@ -51,7 +51,9 @@ class _Feed:
         for times, items in self.blocks:
             if len(times):
                 if times[0] < self.last_s or not all(map(le, times, islice(times, 1, None))):
-                    raise ValueError(f"the moments of a feed must be sorted and not lie before {self.last_s!r} s")
+                    raise ValueError(
+                        f"the moments of a feed must be sorted and not lie before {self.last_s!r} s"
+                    )
                 self.times, self.items, self.size = times, items, len(times)
                 self.last_s = times[-1]
                 return times[0]
@@ -80,7 +82,9 @@ class Clock(simpy.Environment):
     def call_at(self, time_s: float, call: Callable[[Any], object], argument: Any = None) -> int:
         """Call `call(argument)` at `time_s` [s]; return a token for `cancel`. A moment in the past is a ValueError."""
         if not time_s >= self._now:
-            raise ValueError(f"call_at({time_s!r}) must not be before the current simulation time ({self._now!r})")
+            raise ValueError(
+                f"call_at({time_s!r}) must not be before the current simulation time ({self._now!r})"
+            )
         token = next(self._call_ids)
         heappush(self._calls, (time_s, token, call, argument))
         return token
@@ -204,9 +208,11 @@ class Clock(simpy.Environment):
             return stop.args[0]
         except EmptySchedule:
             if event is not None:
-                raise RuntimeError(f'No scheduled events left but "until" event was not triggered: {event}') from None
+                raise RuntimeError(
+                    f'No scheduled events left but "until" event was not triggered: {event}'
+                ) from None
         if stop_s < inf and not self._halted:
-            self._now = stop_s if isinstance(until, float) else until
+            self._now = stop_s
         self._halted = False
         return None
 

@@ -76,7 +76,9 @@ def use(name: str, stream: Stream, pool: PoolSpec, catalog: Catalog, seed: int) 
     if stream.model is None:
         return _given(where, stream, spec, kind)
     if kind.entry is None:
-        raise ScenarioError(f"{where}: model '{stream.model}' needs a catalog system; pool '{pool.name}' is described in place")
+        raise ScenarioError(
+            f"{where}: model '{stream.model}' needs a catalog system; pool '{pool.name}' is described in place"
+        )
     return _modelled(name, stream, pool, kind, catalog, seed)
 
 
@@ -85,7 +87,9 @@ def _kind(where: str, stream: Stream, spec: NodeSpec) -> DeviceKind:
     wanted = stream.needs.kind or (names[0] if len(names) == 1 else None)
     if wanted is None:
         found = "no device" if not names else "several device kinds (" + ", ".join(names) + ")"
-        raise ScenarioError(f"{where}.needs.kind: the nodes it runs on have {found}; say which kind, or devices: 0")
+        raise ScenarioError(
+            f"{where}.needs.kind: the nodes it runs on have {found}; say which kind, or devices: 0"
+        )
     if wanted not in names:
         raise ScenarioError(f"{where}.needs.kind: no device kind '{wanted}' there{nearest(wanted, names)}")
     return spec.kinds[names.index(wanted)]
@@ -96,7 +100,9 @@ def _on_host(where: str, stream: Stream, pool: PoolSpec) -> Use:
     if service is None:
         raise ScenarioError(f"{where}: a job without devices needs `service`, not `model`")
     if needs.cores == 0 or pool.spec.cores == 0:
-        raise PlacementError(f"{where}.needs: a job without devices needs cores; pool '{pool.name}' has {pool.spec.cores} per node")
+        raise PlacementError(
+            f"{where}.needs: a job without devices needs cores; pool '{pool.name}' has {pool.spec.cores} per node"
+        )
     share = needs.cores / pool.spec.cores
     request = Request(0, None, 1.0, needs.cores, needs.memory)
     return Use(GivenProfile(0.0, 1, 1), request, share, 0.0, None, share * service.utilisation)
@@ -106,13 +112,22 @@ def _given(where: str, stream: Stream, spec: NodeSpec, kind: DeviceKind) -> Use:
     service, needs = stream.service, stream.needs
     assert service is not None  # the scenario was checked: model or service
     if kind.curve is None:
-        raise ScenarioError(f"{where}: `service` gives no power on catalog system '{spec.system}'; describe the node in place")
+        raise ScenarioError(
+            f"{where}: `service` gives no power on catalog system '{spec.system}'; describe the node in place"
+        )
     share = needs.share if needs.share < 1.0 else 1.0 / kind.slots
     activity = share * service.utilisation
     shared = share < 1.0
     request = Request(needs.devices, kind.name, share, needs.cores, needs.memory)
     profile = GivenProfile(0.0 if shared else kind.curve(activity), needs.devices, round(1.0 / share))
-    return Use(profile, request, share, activity, kind.curve if shared else None, _host_activity(stream, spec, service))
+    return Use(
+        profile,
+        request,
+        share,
+        activity,
+        kind.curve if shared else None,
+        _host_activity(stream, spec, service),
+    )
 
 
 def _host_activity(stream: Stream, spec: NodeSpec, service: GivenService | None) -> float:
@@ -121,7 +136,9 @@ def _host_activity(stream: Stream, spec: NodeSpec, service: GivenService | None)
     return stream.needs.cores / spec.cores * (service.utilisation if service else 1.0)
 
 
-def _modelled(name: str, stream: Stream, pool: PoolSpec, kind: DeviceKind, catalog: Catalog, seed: int) -> Use:
+def _modelled(
+    name: str, stream: Stream, pool: PoolSpec, kind: DeviceKind, catalog: Catalog, seed: int
+) -> Use:
     assert stream.model is not None
     assert kind.entry is not None
     model, needs = catalog.get(stream.model, "model"), stream.needs
@@ -138,17 +155,26 @@ def _modelled(name: str, stream: Stream, pool: PoolSpec, kind: DeviceKind, catal
             utilisation=training.utilisation if training else None,
         )
     elif stream.training is not None:
-        raise PlacementError(f"streams.{name}: training '{stream.model}' on '{kind.name}' is not modelled; use GPUs")
+        raise PlacementError(
+            f"streams.{name}: training '{stream.model}' on '{kind.name}' is not modelled; use GPUs"
+        )
     else:
         chips = kind.count * len(pool.nodes)
-        profile = spiking_profile(model, kind.entry, seeds.generator(seed, 0, f"profile/{stream.model}/{kind.name}"), max_chips=chips)
+        profile = spiking_profile(
+            model,
+            kind.entry,
+            seeds.generator(seed, 0, f"profile/{stream.model}/{kind.name}"),
+            max_chips=chips,
+        )
     share = needs.share if needs.share < 1.0 else 1.0 / profile.slots
     curve_w = profile.chip_curve_w
-    curve = curves.table(curve_w) if share < 1.0 and curve_w is not None else None
+    curve = curves.table(curve_w.tolist()) if share < 1.0 and curve_w is not None else None
     request = Request(max(needs.devices, profile.devices), kind.name, share, needs.cores, needs.memory)
     return Use(profile, request, share, share, curve, 0.0)
 
 
 def curved(uses: Mapping[str, Mapping[str, Use]]) -> bool:
     """Whether any device or host draws power by a curve of its whole load."""
-    return any(use.curve is not None or use.request.cores for by_pool in uses.values() for use in by_pool.values())
+    return any(
+        use.curve is not None or use.request.cores for by_pool in uses.values() for use in by_pool.values()
+    )

@@ -46,6 +46,10 @@ class Lane:
         """(arrival, job)"""
 
 
+def _placed_by_node(server: Server) -> None:
+    raise AssertionError(f"device {server.index} was not taken as a slot")
+
+
 @dataclass
 class Queue:
     """How many jobs of one stream wait, and how many may."""
@@ -112,7 +116,11 @@ class Dispatcher:
             return lambda job: self._arrive(self.classes[self.table.job_class[job]], job)
         pool = kind.lane.pools[0]
         placement = pool.placement
-        if len(kind.lane.pools) > 1 or not isinstance(placement, Slots) or kind.requests[pool.name].devices > 1:
+        if (
+            len(kind.lane.pools) > 1
+            or not isinstance(placement, Slots)
+            or kind.requests[pool.name].devices > 1
+        ):
             return lambda job: self._arrive(kind, job)
         clock, take, finish = self.clock, placement.take, pool.finish
         calls, ids = clock.timed_calls
@@ -208,6 +216,8 @@ class Dispatcher:
     def _finisher(self, pool: Pool) -> Callable[[Server], None]:
         """What the clock calls when a server of `pool` may have something to do."""
         clock, end_s, held = self.clock, self.table.end_s, self._held
+        # jobs that are placed by node are held, and so never given back here
+        give = pool.placement.give if isinstance(pool.placement, Slots) else _placed_by_node
         calls, ids = clock.timed_calls
 
         def finish(server: Server) -> None:
@@ -235,7 +245,6 @@ class Dispatcher:
                 server.armed_s = due_s
                 heappush(calls, (due_s, next(ids), finish, server))
 
-        give = pool.placement.give if isinstance(pool.placement, Slots) else None
         return finish
 
     def _let_go(self, job: int, gone_from: Server) -> None:

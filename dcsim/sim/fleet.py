@@ -28,12 +28,19 @@ _EVEN = 1e-9  # shares of one pool may differ by rounding and still be slots
 class Fleet:
     """Live hardware of one run."""
 
-    def __init__(self, cluster: Cluster, table: JobTable, uses: Mapping[str, Mapping[str, Use]], scenario: Scenario) -> None:
+    def __init__(
+        self, cluster: Cluster, table: JobTable, uses: Mapping[str, Mapping[str, Use]], scenario: Scenario
+    ) -> None:
         self.cluster, self.table, self.uses = cluster, table, uses
         ORDERS.get(scenario.scheduling.policy)
         self.cells = [
             Cell(rack, pool, cluster.pools[pool].spec.idle_w * count)
-            for rack, pool, count in zip(cluster.cell_rack.tolist(), cluster.cell_pool.tolist(), cluster.cell_nodes.tolist(), strict=True)
+            for rack, pool, count in zip(
+                cluster.cell_rack.tolist(),
+                cluster.cell_pool.tolist(),
+                cluster.cell_nodes.tolist(),
+                strict=True,
+            )
         ]
         self._shared: dict[str, dict[int, SharedUse]] = {pool.name: {} for pool in cluster.pools}
         self._hosted: dict[str, dict[int, SharedUse]] = {pool.name: {} for pool in cluster.pools}
@@ -44,10 +51,16 @@ class Fleet:
             self.pools.append(self._build_pool(number, spec, scenario.scheduling.placement))
         self.classes: list[JobClass] = []
         self._lanes: dict[tuple[str, ...], Lane] = {}
-        self._queues = {name: Queue() if stream.queue_limit is None else Queue(stream.queue_limit)
-                        for name, stream in scenario.streams.items()}
+        self._queues = {
+            name: Queue() if stream.queue_limit is None else Queue(stream.queue_limit)
+            for name, stream in scenario.streams.items()
+        }
         self._numbers: dict[tuple[str, int, str], int] = {}
-        self._spread = {name: list(self.uses[name]) for name, stream in scenario.streams.items() if stream.route == "spread"}
+        self._spread = {
+            name: list(self.uses[name])
+            for name, stream in scenario.streams.items()
+            if stream.route == "spread"
+        }
         for name in scenario.streams:
             for pool in self._spread.get(name, [_ANY]):
                 self._class(name, _AS_USED, pool)
@@ -84,7 +97,8 @@ class Fleet:
             uses = self.uses[stream] if only == _ANY else {only: self.uses[stream][only]}
             number = len(self.classes)
             requests = {
-                name: use.request if devices == _AS_USED else replace(use.request, devices=devices) for name, use in uses.items()
+                name: use.request if devices == _AS_USED else replace(use.request, devices=devices)
+                for name, use in uses.items()
             }
             lane = self._lane(tuple(uses))
             for pool in lane.pools:
@@ -143,7 +157,11 @@ class Fleet:
         kinds = {use.request.kind for use in uses}
         shares = [use.share for use in uses]
         slots = PLACEMENTS.get(rule)
-        if all(use.request.simple for use in uses) and len(kinds) <= 1 and (not shares or max(shares) - min(shares) < _EVEN):
+        if (
+            all(use.request.simple for use in uses)
+            and len(kinds) <= 1
+            and (not shares or max(shares) - min(shares) < _EVEN)
+        ):
             kind = next(iter(kinds), None)
             servers = [server for node in nodes for server in node.devices.get(kind or "", ())]
             return Pool(pool.name, number, slots(servers, round(1.0 / shares[0]) if shares else 1))

@@ -42,7 +42,9 @@ class Model:
         self.fleet = Fleet(self.cluster, self.table, self.uses, scenario)
         self.dispatcher = Dispatcher(self.clock, self.table, self.fleet.pools, self.fleet.classes)
         self.meter = Meter(self.clock, self.fleet.cells, scenario.meter_interval)
-        self.plants = {site: SitePlant(scenario, catalog, self.cluster, self.meter, site) for site in self.cluster.sites}
+        self.plants = {
+            site: SitePlant(scenario, catalog, self.cluster, self.meter, site) for site in self.cluster.sites
+        }
         self.processes: dict[str, Process] = {}
         """SimPy processes of the run by name"""
         self.dropped_rows = 0
@@ -53,11 +55,15 @@ class Model:
         self._down_since_s: dict[tuple[str, int], float] = {}
         self._random = {
             (name, pool): seeds.generator(seed, 0, f"stream/{name}/profile/{pool}")
-            for name, uses in self.uses.items() for pool in uses
+            for name, uses in self.uses.items()
+            for pool in uses
         }
         self._dealers = {name: seeds.generator(seed, 0, f"stream/{name}/route") for name in self.uses}
-        self._replays = {name: list(self._read(name)) for name, stream in scenario.streams.items()
-                         if isinstance(stream.arrivals, Replay)}
+        self._replays = {
+            name: list(self._read(name))
+            for name, stream in scenario.streams.items()
+            if isinstance(stream.arrivals, Replay)
+        }
 
     # ------------------------------------------------------------ to look at
 
@@ -129,7 +135,9 @@ class Model:
     def node_down_s(self, pool: str) -> float:
         """Node-seconds that nodes of `pool` have been down so far."""
         now = float(self.clock.now)
-        return self.down_s[pool] + sum(now - since for (name, _), since in self._down_since_s.items() if name == pool)
+        return self.down_s[pool] + sum(
+            now - since for (name, _), since in self._down_since_s.items() if name == pool
+        )
 
     def _read(self, name: str) -> Iterator[workload.Block]:
         stream = self.scenario.streams[name]
@@ -146,6 +154,11 @@ class Model:
         services: dict[str, Service] = {}
         for pool, use in self.uses[name].items():
             services[pool] = use.service(columns, len(arrival_s), self._random[name, pool])
-        classes = self.fleet.class_numbers(name, len(arrival_s), columns.get("processors"), self._dealers[name])
-        devices = {pool: columns.get("processors", max(use.request.devices, 1)) for pool, use in self.uses[name].items()}
+        classes = self.fleet.class_numbers(
+            name, len(arrival_s), columns.get("processors"), self._dealers[name]
+        )
+        devices = {
+            pool: columns.get("processors", max(use.request.devices, 1))
+            for pool, use in self.uses[name].items()
+        }
         return self.table.reserve(name, classes, arrival_s, columns, services, devices)

@@ -29,7 +29,9 @@ HEADROOM = 1.25
 class SitePlant:
     """Racks' supplies, UPS, transformer and cooling of one site, and what they have used so far."""
 
-    def __init__(self, scenario: Scenario, catalog: Catalog, cluster: Cluster, meter: Meter, name: str) -> None:
+    def __init__(
+        self, scenario: Scenario, catalog: Catalog, cluster: Cluster, meter: Meter, name: str
+    ) -> None:
         self.name, self.meter = name, meter
         number = cluster.sites.index(name)
         self.cells = np.flatnonzero(cluster.rack_site[cluster.cell_rack] == number)
@@ -39,7 +41,9 @@ class SitePlant:
         self._switch_w = _switches(scenario, catalog, cluster)[self.cells]
         specs = [cluster.pools[pool].spec for pool in cluster.cell_pool[self.cells].tolist()]
         nameplate_w = float(sum(spec.max_w * nodes for spec, nodes in zip(specs, self._nodes, strict=True)))
-        self.chain = _chain(scenario.sites[name], catalog, HEADROOM * (nameplate_w + float(self._switch_w.sum())))
+        self.chain = _chain(
+            scenario.sites[name], catalog, HEADROOM * (nameplate_w + float(self._switch_w.sum()))
+        )
         """what stands behind the racks' meters; may be replaced between two bookings"""
         self.series: list[chain.FacilitySeries] = []
         self.it_w: list[FloatArray] = []
@@ -80,7 +84,9 @@ class SitePlant:
             site = replace(site, transformer=self._fitting(site.transformer, it_w_out, "transformer"))
         series = chain.evaluate(it_w, spans_s, site)
         if series.pue_below_losses.any():
-            self.warnings.add(f"site {self.name}: the plant's PUE leaves no room for the losses of UPS and transformer")
+            self.warnings.add(
+                f"site {self.name}: the plant's PUE leaves no room for the losses of UPS and transformer"
+            )
         return series
 
     def _fitting(self, bank: Bank, out_w: FloatArray, what: str) -> Bank:
@@ -88,7 +94,9 @@ class SitePlant:
         peak = float(out_w.max())
         if peak <= bank.rated_w * bank.modules:
             return bank
-        self.warnings.add(f"site {self.name}: {what} overloaded: {peak:.0f} W, rated {bank.rated_w * bank.modules:.0f} W")
+        self.warnings.add(
+            f"site {self.name}: {what} overloaded: {peak:.0f} W, rated {bank.rated_w * bank.modules:.0f} W"
+        )
         return replace(bank, rated_w=peak / bank.modules)
 
 
@@ -103,7 +111,8 @@ def _supplies(scenario: Scenario, catalog: Catalog, cluster: Cluster, cell: int)
 def _switches(scenario: Scenario, catalog: Catalog, cluster: Cluster) -> FloatArray:
     """Power of each cell's part of its rack's switches, by nodes, shape (cells,), W."""
     frames: Mapping[str, float] = {
-        name: catalog.get(group.frame, "rack")["switch_w"] if group.frame != "none" else 0.0 for name, group in scenario.racks.items()
+        name: catalog.get(group.frame, "rack")["switch_w"] if group.frame != "none" else 0.0
+        for name, group in scenario.racks.items()
     }
     rack_w = np.array([frames[group] for group in cluster.rack_group])
     return np.asarray(rack_w[cluster.cell_rack] * cluster.cell_nodes / cluster.rack_nodes[cluster.cell_rack])
@@ -114,7 +123,11 @@ def _chain(site: Site, catalog: Catalog, rated_w: float) -> chain.Site:
     rated_w = site.power_rating or rated_w
 
     def bank(name: str) -> Bank | None:
-        return None if name == "none" or rated_w <= 0.0 else Bank(from_entry(catalog.get(name, "curve")), rated_w)
+        return (
+            None
+            if name == "none" or rated_w <= 0.0
+            else Bank(from_entry(catalog.get(name, "curve")), rated_w)
+        )
 
     def figure(given: float | None, key: str) -> float:
         return given if given is not None else place.get(key, 0.0) if place else 0.0

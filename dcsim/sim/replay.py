@@ -31,10 +31,14 @@ def replay(
     more processors than there are nodes, ScenarioError for a policy that does not exist.
     """
     if busy_power_w < idle_power_w:
-        raise ScenarioError(f"--busy-power: found {busy_power_w:g} W, want at least the idle power of {idle_power_w:g} W")
+        raise ScenarioError(
+            f"--busy-power: found {busy_power_w:g} W, want at least the idle power of {idle_power_w:g} W"
+        )
     block = workload.traces.read(trace, format)
     if "run_s" not in block.columns:
-        raise ScenarioError(f"{trace}: a trace of format '{format}' has no run times; replay it as a stream of a scenario")
+        raise ScenarioError(
+            f"{trace}: a trace of format '{format}' has no run times; replay it as a stream of a scenario"
+        )
     last_s = float(block.arrival_s[-1])
     scenario = Scenario.model_validate(
         {
@@ -42,7 +46,9 @@ def replay(
             "duration": f"{nextafter(last_s, inf)!r} s",
             "drain": True,
             "meter_interval": f"{max(last_s, 1.0) / _INTERVALS!r} s",
-            "sites": {"site": {"plant": {"kind": "constant", "pue": 1.0}, "ups": "none", "transformer": "none"}},
+            "sites": {
+                "site": {"plant": {"kind": "constant", "pue": 1.0}, "ups": "none", "transformer": "none"}
+            },
             "racks": {
                 "rack": {
                     "site": "site",
@@ -51,7 +57,13 @@ def replay(
                     "pools": {
                         "nodes": {
                             "nodes": nodes,
-                            "node": {"devices": {"node": {"power": {"idle": f"{idle_power_w!r} W", "max": f"{busy_power_w!r} W"}}}},
+                            "node": {
+                                "devices": {
+                                    "node": {
+                                        "power": {"idle": f"{idle_power_w!r} W", "max": f"{busy_power_w!r} W"}
+                                    }
+                                }
+                            },
                         }
                     },
                 }

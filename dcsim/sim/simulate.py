@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, GeneratorType
 
 from dcsim import catalog
 from dcsim.errors import ScenarioError
@@ -64,8 +64,10 @@ def simulate(
 
 
 def _named(name: str, process: SimPyProcess) -> SimPyProcess:
-    if not isinstance(process, Generator):
-        raise ScenarioError(f"process '{name}': found {type(process).__name__}, want a generator function of the model (it yields)")
+    if not isinstance(process, GeneratorType):
+        raise ScenarioError(
+            f"process '{name}': found {type(process).__name__}, want a generator function of the model (it yields)"
+        )
     process.__name__ = name  # what SimPy shows as the name of the process
     return process
 

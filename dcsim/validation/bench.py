@@ -71,11 +71,13 @@ def run(
     Keys, where "simulate" covers demand, records, power, facility and summary:
 
     - jobs_per_s: simulate, `jobs` jobs;
-    - heapq_jobs_per_s, ratio_to_heapq: the heap loop on the same arrivals and completions; its time over simulate's;
-    - simpy_jobs_per_s, speedup_over_simpy_tutorial: the tutorial model on `tutorial_jobs` jobs, against simulate;
-    - jobs_table_s: making the jobs table of `jobs` rows as a frame, which simulate leaves until it is asked for;
-    - peak_mb, peak_saved_mb: memory of a fresh process after simulate, and after it has written the run folder, for
-      `memory_jobs` jobs (by default `jobs`);
+    - heapq_jobs_per_s, ratio_to_heapq: the heap loop on the same arrivals and completions, and how many times
+      as long simulate takes;
+    - simpy_jobs_per_s, speedup_over_simpy_tutorial: the tutorial model on `tutorial_jobs` jobs, and how many
+      times as long it takes as simulate;
+    - jobs_table_s: making the jobs table as a frame, which simulate leaves until it is asked for;
+    - peak_mb, peak_saved_mb: memory of a fresh process after simulate, and after it has written the run
+      folder, for `memory_jobs` jobs (by default `jobs`);
     - jobs, tutorial_jobs, memory_jobs, devices, racks, repeats.
     """
     big, small = scenario(jobs), scenario(tutorial_jobs)
@@ -139,7 +141,7 @@ def _tutorial(arrival_s: list[float], service_s: list[float]) -> float:
 
 
 def child_peaks_mb(jobs: int) -> dict[str, float]:
-    """peak_mb, peak_saved_mb and memory_jobs of one run in a fresh process, imports included, MB (1e6 bytes)."""
+    """peak_mb, peak_saved_mb (1e6 bytes) and memory_jobs of one run in a fresh process, imports included."""
     command = [sys.executable, "-m", "dcsim.validation.bench", str(jobs)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     return {name: float(value) for name, value in json.loads(answer.stdout).items()}
@@ -162,7 +164,7 @@ def own_peak_mb() -> float:
 
 
 def main() -> None:
-    """Simulate the jobs given on the command line once, write the run folder, and print both peaks as JSON."""
+    """Simulate as many jobs as the command line says, write the run folder, print both peaks as JSON."""
     jobs = int(sys.argv[1])
     result = simulate(scenario(jobs))
     after_run = own_peak_mb()

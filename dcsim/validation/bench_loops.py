@@ -100,9 +100,7 @@ class TutorialModel:
         self._draw(rack, self.step_w)
         yield env.timeout(self.service_s[job])
         self._draw(rack, -self.step_w)
-        self.records.append(
-            {"job": job, "rack": rack, "arrival_s": arrival, "start_s": start, "end_s": env.now}
-        )
+        self.records.append({"job": job, "rack": rack, "arrival_s": arrival, "start_s": start, "end_s": env.now})
         yield self.store.put(device)
 
     def _draw(self, rack: int, step_w: float) -> None:

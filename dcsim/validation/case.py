@@ -57,9 +57,7 @@ class Case:
                 raise CaseError(f"file {name[:80]!r} leads out of the case's folder; name one beside it")
             if path.is_file():
                 return path
-        raise CaseError(
-            f"file {name[:80]!r} is neither beside the case nor under the folder that DCSIM_DATA names"
-        )
+        raise CaseError(f"file {name[:80]!r} is neither beside the case nor under the folder that DCSIM_DATA names")
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,7 @@ def check(case: Case, effort: Effort) -> Iterator[Row]:
     entries = catalog.load([case.locate(name) for name in case.read(Document).files])
     for kind in KINDS:
         yield _all_sound(f"all of kind {kind}", "sound entries", entries, kind, Entry.__len__)
-    yield _all_sound(
-        "all systems", "device and host known", entries, "system", lambda entry: _parts(entry, entries)
-    )
+    yield _all_sound("all systems", "device and host known", entries, "system", lambda entry: _parts(entry, entries))
     for name in entries.names("system"):
         yield from _power_rows(entries.get(name, "system"), entries)
     yield from _identities(entries)
@@ -83,12 +81,7 @@ def node_power_w(system: Entry, entries: Catalog) -> tuple[float, float]:
     )
     boards = system.get("board_idle_w", 0.0)
     idle = system["devices"] * idle_w + boards + (host["idle_w"] if host else 0.0)
-    full = (
-        system["devices"] * full_w
-        + boards
-        + system.get("board_active_w", 0.0)
-        + (host["max_w"] if host else 0.0)
-    )
+    full = system["devices"] * full_w + boards + system.get("board_active_w", 0.0) + (host["max_w"] if host else 0.0)
     return idle, full
 
 

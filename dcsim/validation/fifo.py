@@ -74,10 +74,7 @@ def drawn(recipe: Recipe) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float
 
 def write_csv(path: Path, submit: npt.NDArray[np.float64], run: npt.NDArray[np.float64]) -> None:
     """Write a trace of one-node jobs with columns job_id, submit_s, run_s (whole seconds)."""
-    rows = (
-        f"{index},{int(at)},{int(length)}\n"
-        for index, (at, length) in enumerate(zip(submit, run, strict=True), 1)
-    )
+    rows = (f"{index},{int(at)},{int(length)}\n" for index, (at, length) in enumerate(zip(submit, run, strict=True), 1))
     path.write_text("job_id,submit_s,run_s\n" + "".join(rows), encoding="utf-8")
 
 
@@ -124,9 +121,7 @@ def check(case: Case, effort: Effort) -> Iterator[Row]:
             yield compare("datacenter", case.name, metric, expected, metrics[metric], document.tolerance)
         else:
             reason = (
-                f"metric {metric[:60]!r} is not computed"
-                if metrics
-                else "this numpy draws another trace from the seed"
+                f"metric {metric[:60]!r} is not computed" if metrics else "this numpy draws another trace from the seed"
             )
             yield Row("datacenter", case.name, metric, "skipped", expected, note=reason)
 

@@ -93,9 +93,7 @@ def _refuse(word: str) -> float:
 
 def _case(document: Any, label: str, file: Path) -> Case | Broken:
     if not isinstance(document, dict):
-        return Broken(
-            label, f"a case is an object with a `kind`, found {type(document).__name__}", foreign=True
-        )
+        return Broken(label, f"a case is an object with a `kind`, found {type(document).__name__}", foreign=True)
     kind = document.get("kind")
     if not isinstance(kind, str):
         return Broken(label, "has no `kind`, so nobody can tell what it is a case of", foreign=True)

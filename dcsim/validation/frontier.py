@@ -82,9 +82,7 @@ class Machine:
 def machine(given: Input) -> Machine:
     """Read the words; raises CaseError with the part that is not in the known form."""
     nodes, _, switches, switch_w, rectifiers, cdus, cdu_w = _numbers(SYSTEM, given.system, "system")
-    cpus, cpu_idle, cpu_max, gpus, gpu_idle, gpu_max, memory, nics, nic_w, nvme = _numbers(
-        NODE, given.node, "node"
-    )
+    cpus, cpu_idle, cpu_max, gpus, gpu_idle, gpu_max, memory, nics, nic_w, nvme = _numbers(NODE, given.node, "node")
     board_c, board_eta, rect_c, rect_eta = _numbers(LOSSES, given.losses, "losses")
     if not 1 <= rectifiers <= 1e9:
         raise CaseError(f"input.system: {rectifiers:g} rectifiers; allowed 1 to 1e9")
@@ -125,9 +123,7 @@ def check(case: Case, effort: Effort) -> Iterator[Row]:
     }
     for metric, expected in document.expected.items():
         if metric in metrics:
-            yield compare(
-                "datacenter", case.name, metric, expected, metrics[metric], document.tolerance, printed=True
-            )
+            yield compare("datacenter", case.name, metric, expected, metrics[metric], document.tolerance, printed=True)
         else:
             yield Row(
                 "datacenter",

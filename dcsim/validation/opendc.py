@@ -54,9 +54,7 @@ class Task(Part):
     submit_s: Moment
     cores: Cores = 0
     gpu_cores: Cores = 0
-    fragments: Annotated[
-        list[Annotated[list[NonNegative], Field(min_length=2, max_length=3)]], Field(min_length=1)
-    ]
+    fragments: Annotated[list[Annotated[list[NonNegative], Field(min_length=2, max_length=3)]], Field(min_length=1)]
 
 
 class Failure(Part):
@@ -122,9 +120,7 @@ def check(case: Case, effort: Effort) -> Iterator[Row]:
             reason = missing or NEEDS.get(metric, f"metric {metric[:60]!r} is not computed")
             yield Row("datacenter", case.name, metric, "skipped", expected, note=reason)
         else:
-            yield compare(
-                "datacenter", case.name, metric, expected, metrics[metric], document.relative(metric)
-            )
+            yield compare("datacenter", case.name, metric, expected, metrics[metric], document.relative(metric))
 
 
 def _cannot(given: Input) -> str:
@@ -194,9 +190,7 @@ def _energies(result: Result) -> dict[str, float]:
     begin = racks["time_s"].to_numpy(np.float64)
     width = np.minimum(begin + METER_S, result.scenario.duration) - begin
     energy = racks["it_w"].to_numpy(np.float64) * width
-    minutes = {
-        f"energy_minute_{int(t / METER_S)}_J": float(energy[begin == t].sum()) for t in np.unique(begin)
-    }
+    minutes = {f"energy_minute_{int(t / METER_S)}_J": float(energy[begin == t].sum()) for t in np.unique(begin)}
     return {"energy_J": float(energy.sum()), "energy_first_minute_J": minutes["energy_minute_0_J"], **minutes}
 
 
@@ -231,8 +225,7 @@ def scenario(given: Input, duration_s: float) -> Scenario:
                 }
             },
             "streams": {
-                f"task-{index}": _stream(task, _shares(task, given, index)[0])
-                for index, task in enumerate(given.tasks)
+                f"task-{index}": _stream(task, _shares(task, given, index)[0]) for index, task in enumerate(given.tasks)
             },
             "outages": outages,
         }

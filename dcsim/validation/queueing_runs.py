@@ -45,9 +45,7 @@ class Queue:
     @property
     def memory_s(self) -> float:
         """Time in which it forgets its past, s."""
-        return (
-            self.mean_s if self.loss else relaxation_s(self.rate, 1.0 / self.mean_s, self.servers, self.cv2)
-        )
+        return self.mean_s if self.loss else relaxation_s(self.rate, 1.0 / self.mean_s, self.servers, self.cv2)
 
     def jobs(self, effort: Effort) -> int:
         """Jobs per replication: blocking and waits behind regular service settle quickly."""
@@ -95,9 +93,7 @@ def _replication(queue: Queue, jobs: int, seed: int) -> dict[str, float]:
     begin_s, end_s = trim_s, trim_s + jobs / queue.rate
     table = simulate(scenario(queue, end_s + trim_s), seed=seed).jobs
     accepted = (table["status"] != "rejected").to_numpy()
-    arrival, start, end = (
-        table[column].to_numpy(np.float64) for column in ("arrival_s", "first_start_s", "end_s")
-    )
+    arrival, start, end = (table[column].to_numpy(np.float64) for column in ("arrival_s", "first_start_s", "end_s"))
     watched = (arrival >= begin_s) & (arrival < end_s)
     wait = (start - arrival)[watched & accepted]
     stay = (end - arrival)[watched & accepted]

@@ -42,15 +42,10 @@ def run(
     return Report(rows, strict=strict)
 
 
-def _area_rows(
-    name: str, found: Sequence[Case | Broken], effort: Effort, progress: Progress | None
-) -> Iterator[Row]:
+def _area_rows(name: str, found: Sequence[Case | Broken], effort: Effort, progress: Progress | None) -> Iterator[Row]:
     own = [item for item in found if isinstance(item, Case) and area_of(item.kind) == name]
     if name in PLANNED:
-        yield from (
-            Row(name, case.name, case.kind, "failed", note=f"area {name} cannot run cases yet")
-            for case in own
-        )
+        yield from (Row(name, case.name, case.kind, "failed", note=f"area {name} cannot run cases yet") for case in own)
         if not own:
             yield Row(name, "-", "-", "skipped", note=f"area {name} has no cases yet")
         return

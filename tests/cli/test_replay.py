@@ -17,8 +17,10 @@ def _trace(tmp_path):
 
 
 def test_starts_and_energy(dcsim, tmp_path):
-    """Two nodes: the job of two waits for the first to end at 10 s, the third, behind it, for 20 s. 35 busy and 15
-    idle node-seconds are 35 x 200 W + 15 x 100 W = 8500 J."""
+    """Two nodes: the job of two waits for the first to end at 10 s, the third, behind it, for 20 s.
+
+    35 busy and 15 idle node-seconds are 35 x 200 W + 15 x 100 W = 8500 J.
+    """
     outcome = dcsim(*ARGUMENTS, "--idle-power", "100 W", "--busy-power", "0.2 kW", "--out", "out", "--json")
     summary = json.loads(outcome.out)
     assert (outcome.code, outcome.err) == (0, "")

@@ -41,9 +41,9 @@ def scenarios(draw: st.DrawFn) -> dict[str, object]:
     idle = draw(quantity("power"))
     node = {
         "devices": {"chip": {"count": draw(st.integers(1, 9)), "power": {"idle": idle, "max": "1e300 W"}}},
-        "price": draw(quantity("money")),
         "memory": draw(quantity("bytes")),
     }
+    pool = {"nodes": 2, "node": node, "price": draw(quantity("money"))}
     arrivals = st.one_of(
         st.builds(lambda rate: {"kind": "poisson", "rate": rate}, quantity("rate")),
         st.builds(
@@ -68,7 +68,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, object]:
         "duration": draw(st.integers(301, 10**7).map(lambda seconds: f"{seconds} s")),
         "seed": draw(st.integers(0, 2**63 - 1)),
         "sites": {"s": draw(site)},
-        "racks": {"r": {"site": "s", "frame": "none", "pools": {"p": {"nodes": 2, "node": node}}}},
+        "racks": {"r": {"site": "s", "frame": "none", "pools": {"p": pool}}},
         "streams": draw(st.dictionaries(name, stream, min_size=1, max_size=3)),
     }
 

@@ -45,9 +45,7 @@ def test_no_number_is_a_failure(value: float) -> None:
     assert (found.status, found.simulated) == ("failed", None)
 
 
-@pytest.mark.parametrize(
-    ("value", "places"), [(9.93267, 5), (90000.0, 1), (64978, 1), (1e-9, 12), (0.36964, 5)]
-)
+@pytest.mark.parametrize(("value", "places"), [(9.93267, 5), (90000.0, 1), (64978, 1), (1e-9, 12), (0.36964, 5)])
 def test_decimals(value: float, places: int) -> None:
     assert decimals(value) == places
 
@@ -63,9 +61,7 @@ def test_exit_codes() -> None:
 
 def test_json_holds_every_column_and_count() -> None:
     document = json.loads(Report([compare("a", "c", "m", 2.0, 2.0, 0.1), row("skipped")]).json())
-    assert {"case", "metric", "expected", "simulated", "error", "tolerance", "status"} <= set(
-        document["cases"][0]
-    )
+    assert {"case", "metric", "expected", "simulated", "error", "tolerance", "status"} <= set(document["cases"][0])
     assert {status: document[status] for status in STATUSES} == {
         "passed": 1,
         "failed": 0,

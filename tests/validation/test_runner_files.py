@@ -173,9 +173,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("tolerance", -1, "tolerance"),
     ],
 )
-def test_a_case_with_a_wrong_part_fails_with_its_place(
-    tmp_path: Path, path: str, value: Any, says: str
-) -> None:
+def test_a_case_with_a_wrong_part_fails_with_its_place(tmp_path: Path, path: str, value: Any, says: str) -> None:
     document = json.dumps(changed(path, value)).replace("Infinity", "1e999")
     found = only(validate(tmp_path, "datacenter", a=document))
     assert found.status == "failed"
@@ -200,9 +198,7 @@ def test_what_the_simulator_cannot_express_is_skipped_with_the_reason(
 
 
 @pytest.mark.parametrize("name", ["../secret.csv", "/etc/hostname", "missing.csv"])
-def test_a_trace_outside_of_the_case_is_refused(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trace_outside_of_the_case_is_refused(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DCSIM_DATA", raising=False)
     (tmp_path / "secret.csv").write_text("job_id,submit_s,run_s\n1,0,1\n")
     (tmp_path / "cases").mkdir()
