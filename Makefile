@@ -71,12 +71,14 @@ format: $(VENV)/installed-dev ## lay out the code as `make check` wants it
 
 # ---------------------------------------------------------------- make what is kept in the repository
 
-schema: $(VENV)/installed-core ## write docs/schema/scenario.json
+schema: $(VENV)/installed-core ## write docs/schema/scenario.json and the tables in docs/reference
 	@$(BIN)/dcsim schema > docs/schema/scenario.json.new
 	@mv docs/schema/scenario.json.new docs/schema/scenario.json
+	@$(BIN)/python docs/scripts/reference.py
 
 golden: $(VENV)/installed-dev ## write anew the summaries and printed examples that tests compare with; look at the diff
-	@DCSIM_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/docs
+	@$(BIN)/python tests/scenarios/golden.py
+	@$(BIN)/python tests/docs/examples.py
 
 notebooks: $(VENV)/installed-notebooks ## write notebooks/*.ipynb from their scripts, and run them
 	@$(BIN)/jupytext --quiet --to ipynb notebooks/*.py

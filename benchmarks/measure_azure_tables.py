@@ -56,9 +56,7 @@ def _sizes(tokens_in: FloatArray, tokens_out: FloatArray, arrival_s: FloatArray)
     facts = {"licence": "CC-BY-4.0"}
     numbers = [
         _number("input_probabilities", "1", table.input_probabilities),
-        _number(
-            "input_tokens", "tokens", table.input_tokens, "quantiles of the input at input_probabilities"
-        ),
+        _number("input_tokens", "tokens", table.input_tokens, "quantiles of the input at input_probabilities"),
         _number("output_probabilities", "1", table.output_probabilities),
         _number(
             "output_tokens",
@@ -70,9 +68,7 @@ def _sizes(tokens_in: FloatArray, tokens_out: FloatArray, arrival_s: FloatArray)
         _number("rate_hz", "/s", round(rate_hz, 4), "mean over the trace's 3,501.7 s"),
         _number("interarrival_cv", "1", round(cv, 4), "near Poisson within the hour"),
     ]
-    return _entry(
-        "azure-llm-conv-2023", "sizes", "Azure LLM conversation requests, 2023", facts, numbers, _AZURE
-    )
+    return _entry("azure-llm-conv-2023", "sizes", "Azure LLM conversation requests, 2023", facts, numbers, _AZURE)
 
 
 def _hour(arrival_s: FloatArray) -> str:
@@ -131,8 +127,7 @@ def _number(key: str, unit: str, value: float | FloatArray, note: str = "") -> s
         rows = [f"[{', '.join(f'{x:.10g}' for x in row)}]" for row in np.atleast_2d(value)]
         inside = rows[0] if value.ndim == 1 else f"[{(',' + chr(10)).join(rows)}]"
         text = "\n" + "\n".join(
-            textwrap.fill(line, 110, initial_indent=" " * 8, subsequent_indent=" " * 9)
-            for line in inside.split("\n")
+            textwrap.fill(line, 110, initial_indent=" " * 8, subsequent_indent=" " * 9) for line in inside.split("\n")
         )
     tail = f'      note: "{note}"\n' if note else ""
     head = f'    {key}:\n      unit: "{unit}"\n      grade: measured\n      source: SOURCE\n'

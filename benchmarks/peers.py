@@ -22,7 +22,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dcsim.sim.replay import replay
-
 from dcsim.validation.fifo import Recipe, drawn, write_csv
 from dcsim.workload import traces
 

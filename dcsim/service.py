@@ -118,8 +118,8 @@ class TokenProfile:
 class Server(Protocol):
     """One device, as the dispatcher sees it. Jobs are numbers; what each asks stands in the columns of its pool's demand.
 
-    The dispatcher arms one timed call for `next_event_s` and calls `advance` then. After every call but `room` and
-    `jobs` it reads `next_event_s` again.
+    The dispatcher arms a timed call whenever a call of `admit`, `advance`, `set_speed` or `evict` has changed
+    `next_event_s`, and calls `advance` if that is still the moment when the call comes.
     """
 
     index: int
@@ -130,8 +130,6 @@ class Server(Protocol):
     """number of the device among those that its placement hands out; kept by the placement"""
     next_event_s: float
     """when `advance` has something to do, infinity when it has not"""
-    armed_s: float
-    """when the dispatcher's call for it is due; kept by the dispatcher"""
     power_w: float
     """power above idle now, W"""
 

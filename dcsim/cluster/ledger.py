@@ -6,7 +6,7 @@ from __future__ import annotations
 class Cell:
     """The nodes of one pool in one rack: their power at the output of their power supplies, and its integral."""
 
-    __slots__ = ("busy_s", "energy_j", "holders", "idle_w", "partly", "pool", "power_w", "rack", "since_s")
+    __slots__ = ("energy_j", "holders", "idle_w", "partly", "pool", "power_w", "rack", "since_s", "use_moment_s")
 
     def __init__(self, rack: int, pool: int, idle_w: float) -> None:
         self.rack, self.pool = rack, pool
@@ -22,15 +22,15 @@ class Cell:
         """devices and hosts that serve at least one job"""
         self.partly = 0.0
         """what to add to `holders` for the number of devices in use: a half-used one counts half, a host not at all"""
-        self.busy_s = 0.0
-        """integral of the devices in use up to `since_s`, device-seconds"""
+        self.use_moment_s = 0.0
+        """minus the sum of (change of the devices in use) x (its moment): what `busy_at` needs besides their number"""
 
     def change(self, time_s: float, watts: float, holders: int, partly: float) -> None:
         """Add `watts`, `holders` and `partly` from `time_s` [s] on; negative numbers take away."""
         span = time_s - self.since_s
         self.energy_j += self.power_w * span
-        self.busy_s += (self.holders + self.partly) * span
         self.since_s = time_s
+        self.use_moment_s -= (holders + partly) * time_s
         self.holders += holders
         if self.holders:
             self.power_w += watts
@@ -45,4 +45,4 @@ class Cell:
 
     def busy_at(self, time_s: float) -> float:
         """Integral of the devices in use from the start to `time_s` [s], device-seconds."""
-        return self.busy_s + (self.holders + self.partly) * (time_s - self.since_s)
+        return (self.holders + self.partly) * time_s + self.use_moment_s

@@ -36,6 +36,8 @@ class NodeSpec:
     family: str
     """gpu, neuromorphic, cpu or custom"""
     kinds: tuple[DeviceKind, ...]
+    boards: int
+    """boards that carry the devices, equally many each"""
     cores: int
     memory_bytes: float
     host_curve: Callable[[float], float] | None
@@ -81,6 +83,7 @@ def _custom(node: CustomNode) -> NodeSpec:
         system="custom",
         family="custom" if kinds else "cpu",
         kinds=kinds,
+        boards=1,
         cores=node.cores,
         memory_bytes=node.memory,
         host_curve=curves.from_scenario(host) if host else None,
@@ -103,6 +106,7 @@ def _from_catalog(system: Entry, catalog: Catalog) -> NodeSpec:
         system=system.name,
         family=str(system.facts["family"]),
         kinds=(DeviceKind(device.name, count, entry=device),),
+        boards=int(system.get("boards", 1.0)),
         cores=int(host["cores"]) if host and "cores" in host else 0,
         memory_bytes=host["memory_bytes"] if host and "memory_bytes" in host else 0.0,
         host_curve=None,

@@ -23,11 +23,9 @@ class ProfileServer:
     """One job at a time, for a time that is known at its start. The fast path: every attribute here is hot."""
 
     __slots__ = (
-        "armed_s",
         "cell",
         "index",
         "job",
-        "lit",
         "next_event_s",
         "node",
         "place",
@@ -40,34 +38,31 @@ class ProfileServer:
     def __init__(self, index: int, node: int, cell: Cell, seconds: array[float], watts: array[float]) -> None:
         self.index, self.node, self.cell, self.place = index, node, cell, -1
         self.seconds, self.watts = seconds, watts  # of the pool's demand, by job number
-        self.job = -1
-        self.next_event_s = self.armed_s = inf
+        self.job = -1  # stays through a hand-over at one instant, while power stays
+        self.next_event_s = inf
         self.power_w = 0.0
-        self.lit = False  # drawing power for a job; stays on through a hand-over at one instant
         self.speed = 1.0
 
     def admit(self, time_s: float, job: int) -> None:
         """Start `job`; at a hand-over power is integrated only if the new job draws another power."""
         watts = self.watts[job] * self.speed
-        if not self.lit:
-            self.lit = True
+        if self.job < 0:
             cell = self.cell  # `Cell.change`, written out because every job passes here
-            span = time_s - cell.since_s
-            cell.energy_j += cell.power_w * span
-            cell.busy_s += (cell.holders + cell.partly) * span
+            cell.energy_j += cell.power_w * (time_s - cell.since_s)
             cell.since_s = time_s
+            cell.use_moment_s -= time_s
             cell.holders += 1
             cell.power_w += watts
+            self.power_w = watts
         elif watts != self.power_w:
             self.cell.change(time_s, watts - self.power_w, 0, 0.0)
-        self.power_w = watts
+            self.power_w = watts
         self.job = job
         self.next_event_s = time_s + self.seconds[job] / self.speed
 
     def advance(self, time_s: float, hand_over: bool) -> int:
         """Finish the job that is due; at a hand-over power stays until the next `admit` at the same instant."""
         job = self.job
-        self.job = -1
         self.next_event_s = inf
         if not hand_over:
             self.release(time_s)
@@ -76,10 +71,9 @@ class ProfileServer:
     def release(self, time_s: float) -> None:
         """Go back to idle power."""
         cell = self.cell  # `Cell.change`, written out because every job passes here
-        span = time_s - cell.since_s
-        cell.energy_j += cell.power_w * span
-        cell.busy_s += (cell.holders + cell.partly) * span
+        cell.energy_j += cell.power_w * (time_s - cell.since_s)
         cell.since_s = time_s
+        cell.use_moment_s += time_s
         cell.holders = holders = cell.holders - 1
         if holders:
             cell.power_w -= self.power_w
@@ -87,7 +81,7 @@ class ProfileServer:
             cell.power_w = cell.idle_w
             cell.partly = 0.0
         self.power_w = 0.0
-        self.lit = False
+        self.job = -1
 
     def set_speed(self, time_s: float, factor: float) -> None:
         """Run at `factor` > 0 of full speed and dynamic power."""
@@ -112,7 +106,7 @@ class ProfileServer:
 
     def room(self) -> float:
         """1 when idle, else 0."""
-        return 0.0 if self.lit else 1.0
+        return 0.0 if self.job >= 0 else 1.0
 
     def charge(self, time_s: float) -> None:
         """Nothing to book: a job's energy is its watts times its seconds."""
@@ -176,7 +170,7 @@ class SharedServer:
         self.seconds, self.watts, self.job_class, self.curve_j = columns
         self.uses = uses
         self.devices = devices  # 1 for a device, 0 for a host beside devices, which utilisation leaves out
-        self.next_event_s = self.armed_s = inf
+        self.next_event_s = inf
         self.power_w = 0.0
         self.speed = 1.0
         self._since_s = 0.0

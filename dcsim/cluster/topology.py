@@ -48,6 +48,8 @@ class Cluster:
     """nodes in the cell"""
     node_cell: IntArray
     device_node: IntArray
+    device_board: IntArray
+    """boards are numbered through all nodes"""
     device_kind: tuple[str, ...]
 
     def pool_number(self, name: str) -> int:
@@ -86,6 +88,10 @@ def build(scenario: Scenario, catalog: Catalog) -> Cluster:
         for number, name in enumerate(names)
     )
     kinds = {number: _kinds(specs[name]) for number, name in enumerate(names)}
+    device_node = np.repeat(np.arange(len(node_cell)), per_node)
+    boards = np.array([specs[name].boards for name in names])[node_pool]
+    place = np.arange(len(device_node)) - np.repeat(np.cumsum(per_node) - per_node, per_node)
+    on_board = place * boards[device_node] // per_node[device_node]
     return Cluster(
         sites=sites,
         racks=tuple(racks),
@@ -97,7 +103,8 @@ def build(scenario: Scenario, catalog: Catalog) -> Cluster:
         cell_pool=cell_pool,
         cell_nodes=cell_nodes,
         node_cell=node_cell,
-        device_node=np.repeat(np.arange(len(node_cell)), per_node),
+        device_node=device_node,
+        device_board=(np.cumsum(boards) - boards)[device_node] + on_board,
         device_kind=tuple(kind for pool in node_pool.tolist() for kind in kinds[pool]),
     )
 

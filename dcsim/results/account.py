@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from dcsim.facility.chain import FacilitySeries
 from dcsim.facility.embodied import Band
-from dcsim.results.recorder import JobTable
+from dcsim.results.recorder import Attempts, JobBlock, JobTable
 from dcsim.scenario.models import Scenario
 from dcsim.service import FloatArray, IntArray
 
@@ -42,6 +44,8 @@ class PoolAccount:
     """what one more joule in a node costs at the rack's meter, weighted by power"""
     facility_marginal: float
     """what one more joule at a rack's meter costs at the utility meter"""
+    busy_s: float
+    """device-seconds in use, as the meters counted them"""
     down_s: float
     """node-seconds of outages"""
     price_usd: float | None
@@ -60,8 +64,10 @@ class SiteAccount:
     """numbers of its cells"""
     cell_it_w: FloatArray
     """power at the racks' meters, shape (intervals, cells), W"""
-    figures: dict[str, float]
-    """tariffs and lifetimes of the catalog's cost entry"""
+    switch_j: float
+    """energy of the racks' switches, J"""
+    known: frozenset[str]
+    """what is known of its grid energy: carbon, price, source (water to generate it)"""
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,13 @@ class RunAccount:
     device_pool: IntArray
     """pool of each device"""
     class_devices: FloatArray
-    """devices in use by a job, shape (classes, pools)"""
+    """devices in use by a job, shape (classes, pools); for a job without devices its share of the host"""
+    class_pool: IntArray
+    """pool that a job of each class would rather run on, shape (classes,)"""
+    class_load: FloatArray
+    """share of all there is of each resource there that one job holds, shape (classes, resources)"""
+    figures: Mapping[str, float]
+    """tariffs, rates and lifetimes, as far as the run needs them"""
     manifest: dict[str, object]
     grades: dict[str, int]
     """catalog numbers that the run read, by grade"""
@@ -100,6 +112,21 @@ class RunAccount:
     events: int
     wall_s: float
     interrupted: bool
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        """Starts that outages cut short."""
+        return self.table.attempt_columns()
+
+    def arrived(self, block: JobBlock) -> int:
+        """How many jobs of `block` had arrived when the run stopped; its end is not part of it."""
+        side: Literal["left", "right"] = "left" if self.until_s == self.scenario.duration else "right"
+        return int(np.searchsorted(block.arrival_s, self.until_s, side=side))
+
+    def devices_of(self, rows: slice | IntArray, pool: IntArray) -> FloatArray:
+        """Devices that each of the jobs at `rows` of the table keeps in use on its `pool`, 0 where that is -1."""
+        job_class = np.frombuffer(self.table.job_class, np.uint16)[rows]
+        return np.where(pool >= 0, self.class_devices[job_class, np.maximum(pool, 0)], 0.0)
 
     def pool_of(self, device: IntArray) -> IntArray:
         """Pool of each job by the device it holds or held, -1 where it never started; shape of `device`."""

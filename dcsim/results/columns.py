@@ -60,9 +60,9 @@ ATTEMPTS = (
     Column("pool", "text", "", "pool"),
     Column("device", "int", "", "number of the (first) device"),
     Column("start_s", "float", "s", "start of service"),
-    Column("end_s", "float", "s", "end of this attempt"),
+    Column("end_s", "float", "s", "end of this attempt, absent while it runs"),
     Column("work_s", "float", "s", "service had in this attempt"),
-    Column("outcome", "text", "", "evicted or completed"),
+    Column("outcome", "text", "", "evicted, completed or running"),
 )
 
 RACKS = (

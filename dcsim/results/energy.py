@@ -1,21 +1,24 @@
 """Whose energy: the energy of each job at five boundaries, marginal and loaded.
 
-**Marginal** is what the job added: at the chips their power above idle while it ran; at the board, the node and the host
-what it added there; at the rack and the facility that, times what one more joule costs in conversion and cooling at the
-mean load. **Loaded** is the marginal energy plus a share of everything else that the pool used up to that boundary (idle
-power, hosts, switches, losses, cooling), by the device-seconds that the job kept in use. Over all jobs of a pool the
-loaded energies add up to the pool's energy at that boundary. Work that an outage destroyed is charged to its job.
+**Marginal** is what the job added: at the chips their power above idle while it ran; at the board, the node and the
+host what it added there; at the rack and the facility that, times what one more joule costs in conversion and cooling
+at the mean load. **Loaded** is the marginal energy plus a share of everything else that the pool used up to that
+boundary (idle power, hosts, switches, losses, cooling), by the device-seconds that the job kept in use. Over all jobs
+of a pool the loaded energies add up to the pool's energy at that boundary. Work that an outage destroyed is charged to
+its job.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from dcsim.results.account import BOUNDARIES, RunAccount
 from dcsim.results.recorder import JobBlock
-from dcsim.service import FloatArray, IntArray
+from dcsim.service import FloatArray, IntArray, Service
 
 
 @dataclass(frozen=True)
@@ -34,27 +37,43 @@ class JobParts:
 
 def parts(account: RunAccount, block: JobBlock) -> JobParts:
     """What each job of `block` added up to the end of the run, lost attempts left out."""
-    table = account.table
-    start_s, end_s = table.times("start_s", block.rows), table.times("end_s", block.rows)
-    pool = account.pool_of(table.devices(block.rows))
-    pool = np.where(np.isnan(start_s), -1, pool)
+    table, rows = account.table, block.rows()
+    start_s, end_s = table.times("start_s", rows), table.times("end_s", rows)
+    pool = np.where(np.isnan(start_s), -1, account.pool_of(table.devices(rows)))
     count = len(block.arrival_s)
     worked_s, dynamic_j = np.zeros(count), np.zeros((3, count))
-    for name, service in block.services.items():
-        number = next(index for index, candidate in enumerate(account.pools) if candidate.name == name)
+    for number, service in _services(account, block):
         here = pool == number
         if not here.any():
             continue
-        seconds = np.frombuffer(table.demands[name].seconds)[block.rows][here]
+        seconds = np.frombuffer(table.demands[account.pools[number].name].seconds)[rows][here]
         running = np.isnan(end_s[here])
         worked_s[here] = np.where(running, np.minimum(account.until_s - start_s[here], seconds), seconds)
         for level, watts in enumerate((service.chip_w, service.board_w, service.host_w)):
             dynamic_j[level, here] = watts[here] * worked_s[here]
-    if table.curved:
-        dynamic_j[0] += np.frombuffer(table.curve_j)[block.rows]
-    job_class = np.frombuffer(table.job_class, np.uint16)[block.rows]
-    devices = np.where(pool >= 0, account.class_devices[job_class, np.maximum(pool, 0)], 0.0)
-    return JobParts(pool, worked_s, devices * worked_s, dynamic_j)
+    for level, column in ((0, table.curve_j), (2, table.host_j)):
+        if column:
+            dynamic_j[level] += np.frombuffer(column)[rows]
+    return JobParts(pool, worked_s, account.devices_of(rows, pool) * worked_s, dynamic_j)
+
+
+def _services(account: RunAccount, block: JobBlock) -> Iterator[tuple[int, Service]]:
+    """Number of each pool that jobs of `block` may run on, and what they ask there."""
+    for number, pool in enumerate(account.pools):
+        if pool.name in block.services:
+            yield number, block.services[pool.name]
+
+
+class Lost(NamedTuple):
+    """What the attempts that outages cut short added; arrays over the attempts."""
+
+    job: IntArray
+    stream: IntArray
+    pool: IntArray
+    energy_j: FloatArray
+    """at chips, boards and hosts, shape (3, attempts), J"""
+    busy_s: FloatArray
+    """device-seconds"""
 
 
 @dataclass(frozen=True)
@@ -73,8 +92,7 @@ class Rates:
     """device-seconds in use, shape (streams, pools)"""
     ledger_error: float
     """largest relative gap between a pool's meters and the sum of its idle power and its jobs"""
-    lost: dict[int, tuple[FloatArray, float, int]]
-    """job -> energy of its lost attempts (3 levels) [J], their device-seconds, their pool"""
+    lost: Lost
 
     def marginal_j(self, dynamic_j: FloatArray, pool: IntArray) -> FloatArray:
         """Marginal energy at each boundary, shape (boundaries, n), of energies (3, n) added on `pool` (n,), J."""
@@ -102,10 +120,9 @@ def rates(account: RunAccount) -> Rates:
         for level in range(3):
             dynamic_j[row, level] += np.bincount(pool, found.dynamic_j[level, started], pools)
     lost = _lost(account)
-    for job, (energy_j, seconds, number) in lost.items():
-        row = streams.index(account.table.block_of(job).stream)
-        dynamic_j[row, :, number] += energy_j
-        busy_s[row, number] += seconds
+    np.add.at(busy_s, (lost.stream, lost.pool), lost.busy_s)
+    for level in range(3):
+        np.add.at(dynamic_j[:, level], (lost.stream, lost.pool), lost.energy_j[level])
     added_j, used_s = dynamic_j.sum(axis=0), busy_s.sum(axis=0)
     idle_j = np.array([pool.idle_w for pool in account.pools]).T * account.until_s
     inside_j = np.cumsum(idle_j + added_j, axis=0)
@@ -132,28 +149,26 @@ def per_job(account: RunAccount, block: JobBlock, shares: Rates) -> tuple[JobPar
     pool = np.maximum(found.pool, 0)
     marginal = shares.marginal_j(found.dynamic_j, pool)
     loaded = shares.loaded_j(marginal, found.busy_s, pool)
-    for job, (energy_j, seconds, lost_on) in shares.lost.items():
-        if block.first <= job < block.first + len(block.arrival_s):
-            row, where = job - block.first, np.array([lost_on])
-            added = shares.marginal_j(energy_j[:, None], where)
-            marginal[:, row] += added[:, 0]
-            loaded[:, row] += shares.loaded_j(added, np.array([seconds]), where)[:, 0]
-            found.busy_s[row] += seconds
+    attempts, rows = block.find(shares.lost.job)
+    pool, busy_s = shares.lost.pool[attempts], shares.lost.busy_s[attempts]
+    added = shares.marginal_j(shares.lost.energy_j[:, attempts], pool)
+    np.add.at(marginal.T, rows, added.T)
+    np.add.at(loaded.T, rows, shares.loaded_j(added, busy_s, pool).T)
+    np.add.at(found.busy_s, rows, busy_s)
     return found, marginal, loaded
 
 
-def _lost(account: RunAccount) -> dict[int, tuple[FloatArray, float, int]]:
-    """Energy of attempts that came to nothing; what a curve charged stands in the job's own column already."""
-    table = account.table
-    lost: dict[int, tuple[FloatArray, float, int]] = {}
-    for attempt in table.attempts:
-        block = table.block_of(attempt.job)
-        pool = int(account.device_pool[attempt.device])
-        service = block.services[account.pools[pool].name]
-        row = attempt.job - block.first
-        watts = np.array([service.chip_w[row], service.board_w[row], service.host_w[row]])
-        seconds = attempt.work_s * float(account.class_devices[table.job_class[attempt.job], pool])
-        before = lost.get(attempt.job)
-        energy_j = watts * attempt.work_s + (before[0] if before else 0.0)
-        lost[attempt.job] = (energy_j, seconds + (before[1] if before else 0.0), pool)
-    return lost
+def _lost(account: RunAccount) -> Lost:
+    attempts, streams = account.attempts, list(account.scenario.streams)
+    pool = account.pool_of(attempts.device)
+    energy_j = np.stack([attempts.curve_j, np.zeros(len(pool)), attempts.host_j])
+    stream = np.zeros(len(pool), np.int64)
+    for block in account.table.blocks:
+        inside, rows = block.find(attempts.job)
+        stream[inside] = streams.index(block.stream)
+        for number, service in _services(account, block):
+            here = pool[inside] == number
+            row, attempt = rows[here], inside[here]
+            for level, watts in enumerate((service.chip_w, service.board_w, service.host_w)):
+                energy_j[level, attempt] += watts[row] * attempts.work_s[attempt]
+    return Lost(attempts.job, stream, pool, energy_j, account.devices_of(attempts.job, pool) * attempts.work_s)

@@ -1,7 +1,8 @@
 """The job table while it grows: columns by job number, no object per job.
 
-Rows are reserved by the block when a stream's arrivals are read. What changes during the run (start, end, device) stands
-in flat arrays; what is known beforehand stays in the blocks, and a column that is constant in a block costs no memory.
+Rows are reserved by the block when a stream's arrivals are read. What changes during the run (start, end, device)
+stands in flat arrays; what is known beforehand stays in the blocks, and a column that is constant in a block costs no
+memory.
 """
 
 from __future__ import annotations
@@ -26,11 +27,15 @@ class Attempt(NamedTuple):
     start_s: float
     end_s: float
     work_s: float
+    curve_j: float
+    """what curves charged it for meanwhile, at the chips, J"""
+    host_j: float
+    """the same in the host, J"""
 
 
 @dataclass(frozen=True)
 class JobBlock:
-    """Consecutive jobs of one stream; every array has shape (count,)."""
+    """Jobs of one stream in the order of their arrival; every array has shape (count,)."""
 
     stream: str
     first: int
@@ -39,11 +44,29 @@ class JobBlock:
     sizes: Mapping[str, FloatArray]
     services: Mapping[str, Service]
     """pool -> what the jobs ask of it"""
+    numbers: IntArray | None = None
+    """numbers of its jobs, ascending, where they are not consecutive"""
 
-    @property
-    def rows(self) -> slice:
-        """Place of the block in the columns of the table."""
-        return slice(self.first, self.first + len(self.arrival_s))
+    def rows(self, count: int | None = None) -> slice | IntArray:
+        """Places of its jobs, or of the first `count` of them, in the columns of the table."""
+        if self.numbers is not None:
+            return self.numbers[:count]
+        return slice(self.first, self.first + (len(self.arrival_s) if count is None else count))
+
+    def jobs(self, count: int) -> IntArray:
+        """Numbers of its first `count` jobs."""
+        return np.arange(self.first, self.first + count) if self.numbers is None else self.numbers[:count]
+
+    def find(self, jobs: IntArray, count: int | None = None) -> tuple[IntArray, IntArray]:
+        """Which of `jobs` are among its first `count`: their places in `jobs`, and their rows in the block."""
+        last = len(self.arrival_s) if count is None else count
+        if self.numbers is None:
+            inside = np.flatnonzero((jobs >= self.first) & (jobs < self.first + last))
+            return inside, jobs[inside] - self.first
+        rows = np.searchsorted(self.numbers, jobs)
+        inside = np.flatnonzero(rows < last)
+        inside = inside[self.numbers[rows[inside]] == jobs[inside]]
+        return inside, rows[inside]
 
 
 class Demand:
@@ -66,10 +89,22 @@ class Demand:
             self.watts.frombytes(np.ascontiguousarray(watts, np.float64).tobytes())
 
 
+class Attempts(NamedTuple):
+    """Starts that were cut short, in the order of their ends; arrays of shape (n,) as in `Attempt`."""
+
+    job: IntArray
+    device: IntArray
+    start_s: FloatArray
+    end_s: FloatArray
+    work_s: FloatArray
+    curve_j: FloatArray
+    host_j: FloatArray
+
+
 class JobTable:
     """All jobs of a run. Times are seconds from its start; NaN is "not yet"."""
 
-    def __init__(self, pools: Sequence[str], curved: bool) -> None:
+    def __init__(self, pools: Sequence[str], shared: bool, hosted: bool) -> None:
         self.start_s = array("d")
         self.end_s = array("d")
         self.device = array("i")
@@ -77,10 +112,14 @@ class JobTable:
         self.job_class = array("H")
         """number of the class in the dispatcher"""
         self.curve_j = array("d")
-        """energy at the chips [J] of jobs on devices whose power is a curve of their whole load; empty without such"""
-        self.curved = curved
+        """energy by the power curves of devices that jobs share, at the chips, J; empty without such devices"""
+        self.host_j = array("d")
+        """energy by the power curves of hosts, J; empty where no job holds cores"""
+        self._shared, self._hosted = shared, hosted
         self.demands = {pool: Demand() for pool in pools}
-        self.blocks: list[JobBlock] = []
+        self._read: list[JobBlock] = []  # by number
+        self._singles: dict[int, JobBlock] = {}  # jobs that were submitted one by one
+        self._gathered: list[JobBlock] = []
         self.attempts: list[Attempt] = []
         self.rejected: list[int] = []
 
@@ -96,37 +135,94 @@ class JobTable:
         services: Mapping[str, Service],
         devices: Mapping[str, int | FloatArray],
     ) -> int:
-        """Append one block of `stream`; `devices` are those that a job holds on each pool. Return its first job's number."""
+        """Append one block of `stream`; return its first job's number. `devices` are those a job holds on each pool."""
         first, count = len(self.start_s), len(arrival_s)
         unknown = array("d", [nan]) * count
         self.start_s.extend(unknown)
         self.end_s.extend(unknown)
         self.device.extend(array("i", [-1]) * count)
         self.job_class.frombytes(np.broadcast_to(np.asarray(job_class, np.uint16), count).tobytes())
-        if self.curved:
-            self.curve_j.extend(array("d", [0.0]) * count)
+        nothing = array("d", [0.0]) * count
+        if self._shared:
+            self.curve_j.extend(nothing)
+        if self._hosted:
+            self.host_j.extend(nothing)
         for pool, demand in self.demands.items():
             demand.extend(services.get(pool), count, devices.get(pool, 1))
         kept = {pool: _lean(service) for pool, service in services.items()}
-        self.blocks.append(JobBlock(stream, first, arrival_s, sizes, kept))
+        block = JobBlock(stream, first, arrival_s, sizes, kept)
+        if count == 1:
+            self._singles[first] = block
+        else:
+            self._read.append(block)
         return first
 
-    def block_of(self, job: int) -> JobBlock:
-        """The block that a job stands in."""
-        return self.blocks[bisect_right(self.blocks, job, key=lambda block: block.first) - 1]
+    @property
+    def blocks(self) -> list[JobBlock]:
+        """All jobs, after `gather`."""
+        return self._read + self._gathered
+
+    def gather(self) -> None:
+        """Join the blocks of one job each, so that the tables are made from few and large blocks."""
+        alike: dict[tuple[object, ...], list[JobBlock]] = {}
+        for block in self._singles.values():
+            timed = [pool for pool, service in block.services.items() if service.first_s is not None]
+            alike.setdefault((block.stream, *block.sizes, None, *timed), []).append(block)
+        self._gathered = [_joined(blocks) for blocks in alike.values()]
 
     def arrival_of(self, job: int) -> float:
         """Arrival of one job, s."""
-        block = self.block_of(job)
+        if job in self._singles:
+            return float(self._singles[job].arrival_s[0])
+        block = self._read[bisect_right(self._read, job, key=lambda block: block.first) - 1]
         return float(block.arrival_s[job - block.first])
 
-    def times(self, name: str, rows: slice) -> FloatArray:
+    def cut_short(self, job: int, time_s: float, work_s: float) -> None:
+        """Book the attempt of a job that has just been evicted after `work_s` of service; it waits again."""
+        charged = [_emptied(column, job) for column in (self.curve_j, self.host_j)]
+        self.attempts.append(Attempt(job, self.device[job], self.start_s[job], time_s, work_s, *charged))
+        self.start_s[job] = nan
+
+    def attempt_columns(self) -> Attempts:
+        """Every start that was cut short."""
+        columns = np.array(self.attempts, np.float64).reshape(-1, len(Attempts._fields)).T
+        return Attempts(columns[0].astype(np.int64), columns[1].astype(np.int64), *columns[2:])
+
+    def times(self, name: str, rows: slice | IntArray) -> FloatArray:
         """Copy of a part of `start_s` or `end_s`."""
         return np.array(np.frombuffer(getattr(self, name), dtype=np.float64)[rows])
 
-    def devices(self, rows: slice) -> IntArray:
+    def devices(self, rows: slice | IntArray) -> IntArray:
         """Copy of a part of `device`."""
         return np.array(np.frombuffer(self.device, dtype=np.int32)[rows], dtype=np.int64)
+
+
+def _emptied(column: array[float], job: int) -> float:
+    """What stands in the column, which is 0 from now on; 0 for a column that is not kept."""
+    if not column:
+        return 0.0
+    value, column[job] = column[job], 0.0
+    return value
+
+
+def _joined(blocks: Sequence[JobBlock]) -> JobBlock:
+    """One block of blocks of one stream that have the same columns."""
+    first = blocks[0]
+    services: dict[str, Service] = {}
+    for pool, service in first.services.items():
+        parts = [block.services[pool] for block in blocks]
+        seconds, chip_w, board_w, host_w = map(np.concatenate, zip(*(part[:4] for part in parts), strict=True))
+        starts = [part.first_s for part in parts if part.first_s is not None]
+        first_s = np.concatenate(starts) if service.first_s is not None else None
+        services[pool] = _lean(Service(seconds, chip_w, board_w, host_w, first_s))
+    return JobBlock(
+        first.stream,
+        first.first,
+        np.concatenate([block.arrival_s for block in blocks]),
+        {name: np.concatenate([block.sizes[name] for block in blocks]) for name in first.sizes},
+        services,
+        np.array([block.first for block in blocks]),
+    )
 
 
 def _lean(service: Service) -> Service:

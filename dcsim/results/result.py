@@ -20,6 +20,7 @@ from dcsim.scenario.models import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from dcsim.report import Plots
 
@@ -28,6 +29,12 @@ _TABLES = {
     "attempts": columns.ATTEMPTS,
     "racks": columns.RACKS,
     "facility": columns.FACILITY,
+}
+_EMPTY = {
+    "int": np.zeros(0, np.int64),
+    "float": np.zeros(0),
+    "text": np.zeros(0, object),
+    "flag": np.zeros(0, object),
 }
 _ROWS = 1 << 20  # of one row group
 
@@ -60,13 +67,16 @@ class _Saved:
 
     def pieces(self, name: str) -> Iterator[Table]:
         """Read from the folder's Parquet files."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         path = self.folder / f"{name}.parquet"
         try:
             table = pq.read_table(path)
-        except (OSError, ValueError) as error:
+        except (OSError, pa.ArrowException) as error:
             raise ResultError(f"{path}: not a table of a run folder ({type(error).__name__})") from None
+        if not table.schema.equals(_schema(_TABLES[name])):
+            raise ResultError(f"{path}: has other columns than the {name} table of this version of dcsim")
         yield {column: table[column].to_numpy() for column in table.column_names}
 
 
@@ -99,8 +109,10 @@ class Result:
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             figures = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ResultError(f"{folder}: not a run folder: {error}") from None
+        if not (isinstance(manifest, dict) and isinstance(figures, dict)):
+            raise ResultError(f"{folder}: not a run folder: manifest and summary must be JSON objects")
         return cls(
             scenarios.read_back(folder / "scenario.yaml"),
             manifest,
@@ -135,10 +147,11 @@ class Result:
         import pandas as pd
 
         pieces = list(self._source.pieces(name))
-        names = [column.name for column in _TABLES[name]]
-        if not pieces:
-            return pd.DataFrame({column: [] for column in names})
-        return pd.DataFrame({column: np.concatenate([piece[column] for piece in pieces]) for column in names})
+        kinds = {column.name: _EMPTY[column.kind] for column in _TABLES[name]}
+        frame = pd.DataFrame(
+            {name: np.concatenate([empty, *(piece[name] for piece in pieces)]) for name, empty in kinds.items()}
+        )
+        return frame.astype({column.name: "boolean" for column in _TABLES[name] if column.kind == "flag"})
 
     # ------------------------------------------------------------ to look at, to keep
 
@@ -156,13 +169,15 @@ class Result:
         return write_html(self, Path(path))
 
     def save(self, folder: str | Path) -> Path:
-        """Write the run folder: scenario.yaml, manifest.json, summary.json and the tables. ResultError when it cannot."""
+        """Write the run folder: scenario.yaml, manifest.json, summary.json, tables. ResultError when it cannot."""
         folder = Path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "scenario.yaml").write_text(scenarios.dump(self.scenario), encoding="utf-8")
             for name, content in (("manifest", self.manifest), ("summary", self.summary)):
-                (folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+                (folder / f"{name}.json").write_text(
+                    json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+                )
             for name, kinds in _TABLES.items():
                 _write_parquet(folder / f"{name}.parquet", kinds, self._source.pieces(name))
         except OSError as error:
@@ -170,19 +185,23 @@ class Result:
         return folder
 
 
+def _schema(kinds: Sequence[Column]) -> pa.Schema:
+    import pyarrow as pa
+
+    arrow = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "flag": pa.bool_()}
+    return pa.schema([pa.field(column.name, arrow[column.kind], metadata={"unit": column.unit}) for column in kinds])
+
+
 def _write_parquet(path: Path, kinds: Sequence[Column], pieces: Iterator[Table]) -> None:
     """One row group a piece, so that memory stays bounded by the piece."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    arrow = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "flag": pa.bool_()}
-    schema = pa.schema(
-        [pa.field(column.name, arrow[column.kind], metadata={"unit": column.unit}) for column in kinds]
-    )
+    schema = _schema(kinds)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for piece in pieces:
             values = [
-                pa.array(piece[column.name], type=arrow[column.kind], from_pandas=column.kind != "float")
+                pa.array(piece[column.name], type=schema.field(column.name).type, from_pandas=column.kind != "float")
                 for column in kinds
             ]
             writer.write_table(pa.Table.from_arrays(values, schema=schema), row_group_size=_ROWS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,23 +19,26 @@ from dcsim.service import FloatArray
 Block = dict[str, Any]
 
 _PERCENTILES = (50, 95, 99)
+_DOUBTFUL = ("estimate", "recalled")  # grades of catalog numbers
+_MANY = 0.01  # share of jobs that may be unfinished without a warning
 
 
 def summarise(account: RunAccount, shares: Rates) -> Block:
     """All blocks of the summary, those of each site under `sites` as well."""
     streams = {name: _Stream(account, shares, name) for name in account.scenario.streams}
-    pools = {pool.name: _pool(account, shares, number) for number, pool in enumerate(account.pools)}
+    pools = {pool.name: _pool(account, pool) for pool in account.pools}
     sites = {site.name: _site(account, [site]) for site in account.sites}
     whole = _site(account, account.sites)
-    money = whole.get("cost", {}) if isinstance(whole.get("cost"), dict) else {}
+    money = whole.get("cost", {})
     completed = sum(int(stream.counts[COMPLETED]) for stream in streams.values())
+    speed = {"jobs_per_wall_s": completed / account.wall_s} if account.wall_s > 0 else {}
     if "total_usd" in money and completed:
         money["usd_per_1000_jobs"] = money["total_usd"] / completed * 1000.0
     tokens = sum(stream.tokens for stream in streams.values())
     shared = [stream.cost_usd for stream in streams.values() if stream.tokens]
     if tokens and all(value is not None for value in shared):
         money["usd_per_million_tokens"] = sum(value for value in shared if value is not None) / tokens * 1e6
-    return {
+    figures = {
         "jobs": _jobs(account, list(streams.values())),
         "streams": {name: stream.block for name, stream in streams.items()},
         "pools": pools,
@@ -46,10 +50,17 @@ def summarise(account: RunAccount, shares: Rates) -> Block:
             "simulated_s": account.until_s,
             "wall_s": account.wall_s,
             "events": account.events,
-            "jobs_per_wall_s": completed / account.wall_s if account.wall_s > 0 else 0.0,
+            **speed,
             "version": account.manifest["version"],
         },
     }
+    return _finite(figures)
+
+
+def _finite(block: Block) -> Block:
+    """The same without numbers that are none: a ratio to nothing, say."""
+    found = {key: _finite(value) if isinstance(value, dict) else value for key, value in block.items()}
+    return {key: value for key, value in found.items() if not isinstance(value, float) or isfinite(value)}
 
 
 # ---------------------------------------------------------------- jobs
@@ -101,8 +112,8 @@ class _Stream:
     def _block(self, account: RunAccount) -> Block:
         completed = int(self.counts[COMPLETED])
         block = _counts(self.counts, account.until_s) | _distributions(self.times)
-        if self.met is not None:
-            block["slo_attainment"] = self.met / max(int(self.counts.sum()), 1)
+        if self.met is not None and self.counts.any():
+            block["slo_attainment"] = self.met / int(self.counts.sum())
             block["goodput_per_s"] = self.met / account.until_s
         if completed:
             block["energy_j_per_job"] = {
@@ -125,7 +136,7 @@ class _Stream:
             if used_j:
                 carbon_g += joules / used_j * float(series.carbon_g.sum())
                 water_l += joules / used_j * float(series.withdrawn_l.sum())
-        if _has_carbon(account.sites):
+        if _known(account.sites, "carbon"):
             block["carbon_g_per_job"] = carbon_g / completed
         block["water_ml_per_job"] = water_l / completed * 1000.0
         if self.cost_usd is not None:
@@ -156,10 +167,10 @@ def _distributions(times: Mapping[str, FloatArray]) -> Block:
 
 def _jobs(account: RunAccount, streams: list[_Stream]) -> Block:
     block = _counts(np.sum([stream.counts for stream in streams], axis=0), account.until_s)
-    judged = [stream for stream in streams if stream.met is not None]
+    judged = [stream for stream in streams if "slo_attainment" in stream.block]
     if judged:
         submitted = sum(int(stream.counts.sum()) for stream in judged)
-        block["slo_attainment"] = sum(stream.met or 0 for stream in judged) / max(submitted, 1)
+        block["slo_attainment"] = sum(stream.met or 0 for stream in judged) / submitted
     if len(streams) == 1:
         block |= {key: streams[0].block[key] for key in ("wait_s", "latency_s") if key in streams[0].block}
     else:
@@ -175,18 +186,17 @@ def _jobs(account: RunAccount, streams: list[_Stream]) -> Block:
 # ---------------------------------------------------------------- hardware
 
 
-def _pool(account: RunAccount, shares: Rates, number: int) -> Block:
-    pool = account.pools[number]
+def _pool(account: RunAccount, pool: PoolAccount) -> Block:
     return {
         "devices": pool.devices,
-        "utilisation": float(shares.busy_s[:, number].sum()) / (pool.devices * account.until_s),
+        "utilisation": min(pool.busy_s / (pool.devices * account.until_s), 1.0),
         "energy_kwh": pool.compute_j / J_PER_KWH,
         "idle_energy_kwh": sum(pool.idle_w) * account.until_s / J_PER_KWH,
         "availability": 1.0 - pool.down_s / (pool.nodes * account.until_s),
     }
 
 
-def _site(account: RunAccount, sites: list[SiteAccount] | Any) -> Block:
+def _site(account: RunAccount, sites: Sequence[SiteAccount]) -> Block:
     """The blocks energy, power, efficiency, water, carbon and cost of one or several sites."""
     spans = sites[0].series.interval_s
     compute_j = sum(site.compute_j for site in sites)
@@ -204,7 +214,9 @@ def _site(account: RunAccount, sites: list[SiteAccount] | Any) -> Block:
         for key in ("withdrawn_l", "consumed_l", "source_l")
     )
     named_j = sum(parts.values()) - loss_j
-    by_part = {"psu_and_switches": it_j - compute_j} | parts | {"plant": plant_j - named_j}
+    switch_j = sum(site.switch_j for site in sites)
+    racks = {"psu": it_j - compute_j - switch_j, "switches": switch_j}
+    by_part = racks | parts | {"plant": plant_j - named_j}
     blocks: Block = {
         "energy": {
             "compute_kwh": compute_j / J_PER_KWH,
@@ -223,103 +235,99 @@ def _site(account: RunAccount, sites: list[SiteAccount] | Any) -> Block:
         "water": {
             "withdrawn_l": withdrawn,
             "consumed_l": consumed,
-            "source_l": source,
             "wue_l_per_kwh": kpi.wue(withdrawn, it_j),
-            "wue_source_l_per_kwh": kpi.wue_source(withdrawn, source, it_j),
         },
     }
+    if _known(sites, "source"):
+        blocks["water"] |= {
+            "source_l": source,
+            "wue_source_l_per_kwh": kpi.wue_source(withdrawn, source, it_j),
+        }
     blocks["carbon"] = _carbon(account, sites, it_j)
     blocks["cost"] = _cost(account, sites)
     return {name: block for name, block in blocks.items() if block}
 
 
-def _has_carbon(sites: Any) -> bool:
-    return all(site.figures["has_carbon"] for site in sites)
+def _known(sites: Sequence[SiteAccount], what: str) -> bool:
+    return all(what in site.known for site in sites)
 
 
-def _pools_of(account: RunAccount, sites: Any) -> list[PoolAccount]:
+def _pools_of(account: RunAccount, sites: Sequence[SiteAccount]) -> list[PoolAccount]:
     names = {site.name for site in sites}
     return [pool for pool in account.pools if pool.site in names]
 
 
-def _carbon(account: RunAccount, sites: Any, it_j: float) -> Block:
+def _carbon(account: RunAccount, sites: Sequence[SiteAccount], it_j: float) -> Block:
     block: Block = {}
     operational = float(sum(site.series.carbon_g.sum() for site in sites)) / 1e3
-    if _has_carbon(sites):
+    if _known(sites, "carbon"):
         block["operational_kg"] = operational
         block["cue_kg_per_kwh"] = kpi.cue(operational, it_j)
     bands = [pool.embodied_kg for pool in _pools_of(account, sites)]
-    if all(band is not None for band in bands):
+    if bands and all(band is not None for band in bands):
         total = embodied.ZERO.plus(*(band for band in bands if band is not None))
-        share: Band = embodied.amortised(total, sites[0].figures["it_lifetime_s"], account.until_s)
+        share: Band = embodied.amortised(total, account.figures["it_lifetime_s"], account.until_s)
         block |= {"embodied_kg": share.mid, "embodied_low_kg": share.low, "embodied_high_kg": share.high}
         if "operational_kg" in block:
             block["total_kg"] = operational + share.mid
     return block
 
 
-def _capex_usd(account: RunAccount, pool: PoolAccount, figures: Mapping[str, float]) -> float | None:
+def _capital_usd(account: RunAccount, pool: PoolAccount) -> tuple[float, float] | None:
+    """Capital and upkeep of a pool over the run, USD; None where its price is unknown."""
     if pool.price_usd is None:
         return None
-    return cost.capex_usd(
-        pool.price_usd, figures["it_lifetime_s"], figures["discount_rate_per_year"], account.until_s
+    life_s, rate, share = (
+        account.figures[key] for key in ("it_lifetime_s", "discount_rate_per_year", "maintenance_share_per_year")
     )
+    capex = cost.capex_usd(pool.price_usd, life_s, rate, account.until_s)
+    return capex, cost.maintenance_usd(pool.price_usd, share, account.until_s)
 
 
-def _running_usd(site: SiteAccount) -> dict[str, float]:
+def _running_usd(account: RunAccount, site: SiteAccount) -> dict[str, float]:
     """Energy, demand and water of a site over the run, USD; empty where its energy has no price."""
-    series, figures = site.series, site.figures
-    if not figures["has_price"]:
+    series, figures = site.series, account.figures
+    if "price" not in site.known:
         return {}
     withdrawn, consumed = float(series.withdrawn_l.sum()), float(series.consumed_l.sum())
     return {
         "energy_usd": float(series.cost_usd.sum()),
-        "demand_usd": cost.demand_usd(
-            series.facility_w, series.interval_s, figures["demand_usd_per_kw_month"]
-        ),
-        "water_usd": cost.water_usd(
-            withdrawn, consumed, figures["water_usd_per_l"], figures["sewer_usd_per_l"]
-        ),
+        "demand_usd": cost.demand_usd(series.facility_w, series.interval_s, figures["demand_usd_per_kw_month"]),
+        "water_usd": cost.water_usd(withdrawn, consumed, figures["water_usd_per_l"], figures["sewer_usd_per_l"]),
     }
 
 
-def _cost(account: RunAccount, sites: Any) -> Block:
+def _cost(account: RunAccount, sites: Sequence[SiteAccount]) -> Block:
     """Money of the equipment in the racks, what it uses, and its upkeep. The building itself is not in it."""
     block: Block = {}
-    running = [_running_usd(site) for site in sites]
+    running = [_running_usd(account, site) for site in sites]
     if all(running):
         block |= {key: sum(part[key] for part in running) for key in running[0]}
-    figures = sites[0].figures
-    pools = _pools_of(account, sites)
-    capex = [_capex_usd(account, pool, figures) for pool in pools]
-    if all(value is not None for value in capex):
-        block["capex_amortised_usd"] = sum(value for value in capex if value is not None)
-        price = sum(pool.price_usd or 0.0 for pool in pools)
-        block["maintenance_usd"] = cost.maintenance_usd(
-            price, figures["maintenance_share_per_year"], account.until_s
-        )
-        if "energy_usd" in block:
+    capital = [_capital_usd(account, pool) for pool in _pools_of(account, sites)]
+    known = [value for value in capital if value is not None]
+    if known and len(known) == len(capital):
+        block["capex_amortised_usd"] = sum(capex for capex, _ in known)
+        block["maintenance_usd"] = sum(upkeep for _, upkeep in known)
+        if all(running):
             block["total_usd"] = sum(block.values())
     return block
 
 
 def _cost_of(account: RunAccount, shares: Rates, site_j: FloatArray, busy_s: FloatArray) -> float | None:
-    """What a stream's jobs cost: running costs by facility energy, equipment by device-seconds in use; None if unknown."""
+    """What a stream's jobs cost: running costs by facility energy, equipment by device-seconds; None if unknown."""
     total = 0.0
     site_of = {site.name: site for site in account.sites}
     for number, pool in enumerate(account.pools):
         if not busy_s[number]:
             continue
         site = site_of[pool.site]
-        running, capex = _running_usd(site), _capex_usd(account, pool, site.figures)
-        if not running or capex is None:
+        running, capital = _running_usd(account, site), _capital_usd(account, pool)
+        if not running or capital is None:
             return None
-        upkeep = cost.maintenance_usd(
-            pool.price_usd or 0.0, site.figures["maintenance_share_per_year"], account.until_s
-        )
         used_j = float(site.series.facility_w @ site.series.interval_s)
-        total += sum(running.values()) * site_j[number] / used_j
-        total += (capex + upkeep) * busy_s[number] / float(shares.busy_s[:, number].sum())
+        if used_j:
+            total += sum(running.values()) * float(site_j[number]) / used_j
+        total += sum(capital) * float(busy_s[number]) / float(shares.busy_s[:, number].sum())
     return total
 
 
@@ -328,41 +336,40 @@ def _cost_of(account: RunAccount, shares: Rates, site_j: FloatArray, busy_s: Flo
 
 def _trust(account: RunAccount, shares: Rates, streams: list[_Stream]) -> Block:
     counts = np.sum([stream.counts for stream in streams], axis=0)
-    known = max(sum(account.grades.values()), 1)
+    known = sum(account.grades.values())
+    grades = {f"{grade}_share": account.grades.get(grade, 0) / known for grade in _DOUBTFUL} if known else {}
     warnings = list(account.warnings)
     if account.interrupted:
         warnings.append(f"interrupted at {account.until_s:g} s of {account.scenario.duration:g} s")
     load = _offered_load(account)
     if load >= 1.0:
-        warnings.append(
-            f"offered load {load:.3g}: a pool cannot keep up, and waits grow with the length of the run"
-        )
+        warnings.append(f"offered load {load:.3g}: a pool cannot keep up, and waits grow with the length of the run")
     unfinished = int(counts[QUEUED] + counts[RUNNING])
-    if unfinished > max(0.01 * counts.sum(), 0.0):
-        warnings.append(
-            f"{unfinished} of {int(counts.sum())} jobs unfinished: means over finished jobs are too low"
-        )
+    if unfinished > _MANY * counts.sum():
+        warnings.append(f"{unfinished} of {int(counts.sum())} jobs unfinished: means over finished jobs are too low")
     return {
         "unfinished": unfinished,
         "never_startable": 0,
         "offered_load": load,
-        "estimate_share": account.grades.get("estimate", 0) / known,
-        "recalled_share": account.grades.get("recalled", 0) / known,
+        **grades,
         "energy_ledger_error": shares.ledger_error,
         "warnings": warnings,
     }
 
 
 def _offered_load(account: RunAccount) -> float:
-    """Device-seconds asked of the busiest pool over those that it has, every stream counted on its first pool."""
-    asked = np.zeros(len(account.pools))
-    names = [pool.name for pool in account.pools]
+    """Largest share of the devices of one kind, the cores or the memory of a pool that all jobs together ask for.
+
+    Jobs that may run on several pools count on the first of them.
+    """
+    classes = len(account.class_pool)
+    asked_s = np.zeros(classes)
     for block in account.table.blocks:
-        count = int(np.searchsorted(block.arrival_s, account.until_s, side="left"))
-        first = names.index(account.scenario.streams[block.stream].runs_on[0])
-        rows = slice(block.first, block.first + count)
-        seconds = np.frombuffer(account.table.demands[names[first]].seconds)[rows]
+        rows = block.rows(account.arrived(block))
         job_class = np.frombuffer(account.table.job_class, np.uint16)[rows]
-        asked[first] += float(seconds @ account.class_devices[job_class, first])
-    have = np.array([pool.devices for pool in account.pools]) * account.until_s
-    return float((asked / have).max())
+        pools = account.class_pool[job_class]
+        for number in np.unique(pools).tolist():
+            here = pools == number
+            seconds = np.frombuffer(account.table.demands[account.pools[number].name].seconds)[rows]
+            asked_s += np.bincount(job_class[here], seconds[here], classes)
+    return float((asked_s @ account.class_load).max()) / account.until_s

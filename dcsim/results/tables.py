@@ -1,4 +1,4 @@
-"""The tables of a run, made from its account a piece at a time, so that ten million jobs need not fit in memory twice."""
+"""The tables of a run, made from its account a piece at a time: ten million jobs need not fit in memory twice."""
 
 from __future__ import annotations
 
@@ -26,31 +26,25 @@ class JobView:
 
     def __init__(self, account: RunAccount, block: JobBlock) -> None:
         table = account.table
-        self.count = int(np.searchsorted(block.arrival_s, account.until_s, side="left"))
-        rows = slice(block.first, block.first + self.count)
-        self.job = np.arange(rows.start, rows.stop)
+        self.count = account.arrived(block)
+        rows = block.rows(self.count)
+        self.job = block.jobs(self.count)
         self.arrival_s = block.arrival_s[: self.count]
         self.start_s = table.times("start_s", rows)
         self.end_s = table.times("end_s", rows)
         self.first_start_s = self.start_s.copy()
         self.attempts = (~np.isnan(self.start_s)).astype(np.int64)
         self.lost_s = np.zeros(self.count)
-        for attempt in reversed(table.attempts):
-            if rows.start <= attempt.job < rows.stop:
-                row = attempt.job - rows.start
-                self.first_start_s[row] = attempt.start_s
-                self.attempts[row] += 1
-                self.lost_s[row] += attempt.work_s
-        self.status = np.where(
-            ~np.isnan(self.end_s), COMPLETED, np.where(np.isnan(self.start_s), QUEUED, RUNNING)
-        )
-        if table.rejected:
-            rejected = np.array(table.rejected)
-            self.status[rejected[(rejected >= rows.start) & (rejected < rows.stop)] - rows.start] = REJECTED
+        cut, row = block.find(account.attempts.job, self.count)
+        self.first_start_s[row[::-1]] = account.attempts.start_s[cut][::-1]  # the first one is written last
+        np.add.at(self.attempts, row, 1)
+        np.add.at(self.lost_s, row, account.attempts.work_s[cut])
+        self.status = np.where(~np.isnan(self.end_s), COMPLETED, np.where(np.isnan(self.start_s), QUEUED, RUNNING))
+        self.status[block.find(np.array(table.rejected, np.int64), self.count)[1]] = REJECTED
         self.wait_s = self.first_start_s - self.arrival_s
         self.latency_s = self.end_s - self.arrival_s
         self.sizes = {name: values[: self.count] for name, values in block.sizes.items()}
-        self.pool = np.where(np.isnan(self.start_s), -1, account.pool_of(table.devices(rows)))
+        self.pool = account.pool_of(table.devices(rows))
         self.ttft_s, self.tpot_s = self._tokens(account, block)
 
     def _tokens(self, account: RunAccount, block: JobBlock) -> tuple[FloatArray | None, FloatArray | None]:
@@ -131,7 +125,7 @@ def job_pieces(account: RunAccount, shares: Rates) -> Iterator[Table]:
 
 
 def attempts(account: RunAccount) -> Table:
-    """A row for every start of every job that started more than once."""
+    """A row for every start of every job that an outage cut short at least once."""
     rows: list[tuple[int, int, str, int, float, float, float, str]] = []
     numbers: dict[int, int] = {}
     names = [pool.name for pool in account.pools]
@@ -152,11 +146,15 @@ def attempts(account: RunAccount) -> Table:
         )
     table = account.table
     for job, number in numbers.items():
-        start_s, end_s = table.start_s[job], table.end_s[job]
-        if not isnan(end_s):
-            pool = names[account.device_pool[table.device[job]]]
-            work_s = table.demands[pool].seconds[job]
-            rows.append((job, number + 1, pool, table.device[job], start_s, end_s, work_s, "completed"))
+        start_s, end_s, device = table.start_s[job], table.end_s[job], table.device[job]
+        if isnan(start_s):  # it waits for another start
+            continue
+        pool = names[account.device_pool[device]]
+        if isnan(end_s):
+            work_s, outcome = account.until_s - start_s, "running"
+        else:
+            work_s, outcome = table.demands[pool].seconds[job], "completed"
+        rows.append((job, number + 1, pool, device, start_s, end_s, work_s, outcome))
     rows.sort(key=lambda row: row[:2])
     columns = list(zip(*rows, strict=True)) if rows else [()] * 8
     kinds: list[npt.DTypeLike] = [np.int64, np.int64, object, np.int64, float, float, float, object]
@@ -193,6 +191,7 @@ def racks(account: RunAccount) -> Table:
 def facility(account: RunAccount) -> Table:
     """Power, water, carbon and cost of each site in each interval, by site and then by time."""
     starts = account.cells.edges_s[:-1]
+    unknown = np.full(len(starts), np.nan)
     pieces: list[Table] = []
     for site in account.sites:
         series = site.series
@@ -206,8 +205,8 @@ def facility(account: RunAccount) -> Table:
                 "plant_w": series.plant_w,
                 "facility_w": series.facility_w,
                 "water_l": series.withdrawn_l,
-                "carbon_g": series.carbon_g,
-                "cost_usd": series.cost_usd,
+                "carbon_g": series.carbon_g if "carbon" in site.known else unknown,
+                "cost_usd": series.cost_usd if "price" in site.known else unknown,
             }
         )
     return {key: np.concatenate([piece[key] for piece in pieces]) for key in pieces[0]}

@@ -61,21 +61,18 @@ class Nodes:
         self.kinds = list(self.nodes[0].devices)
         self._place = {node.number: place for place, node in enumerate(self.nodes)}
         self._size = 1 << (len(self.nodes) - 1).bit_length()
-        self._columns = 2 + 2 * len(
-            self.kinds
-        )  # cores, memory, then per kind: whole devices, largest free share
-        self._tree = [[-1.0] * (2 * self._size) for _ in range(self._columns)]
+        self._offers: dict[tuple[str, float], int] = {}  # (kind, share) -> column of its count
+        self._tree = [self._empty(), self._empty()]  # by column: cores, memory, then the offers
         self._turn = 0
         self._load = [0.0] * len(self.nodes)
-        self._loads: list[
-            tuple[float, int, int]
-        ] = []  # heap of (load, place, version), with entries out of date
+        # heap of (load, place, version), with entries out of date
+        self._loads: list[tuple[float, int, int]] = []
         self._version = [0] * len(self.nodes)
         for place in range(len(self.nodes)):
             self._refresh(place)
 
     def take(self, request: Request) -> list[Server] | None:
-        """Servers for one job, the host's last; None when nothing fits now. The caller admits the job on each of them."""
+        """Servers for one job, the host's last; None when nothing fits now. The caller admits the job on each."""
         kind = request.kind or (self.kinds[0] if self.kinds else "")
         per_node = len(self.nodes[0].devices.get(kind, ()))
         if request.devices > per_node:
@@ -91,15 +88,6 @@ class Nodes:
             self.nodes[place].cores += request.cores
             self.nodes[place].memory_bytes += request.memory_bytes
             self._refresh(place)
-
-    def fits(self, request: Request) -> bool:
-        """Whether `take` would find a place now."""
-        turn = self._turn
-        servers = self.take(request)
-        self._turn = turn
-        if servers is not None:
-            self.give(request, servers)
-        return servers is not None
 
     def withdraw(self, node: Node) -> None:
         """Offer nothing on a node that is down."""
@@ -119,9 +107,20 @@ class Nodes:
     def _needs(self, request: Request, kind: str, devices: int) -> list[tuple[int, float]]:
         needs = [(0, float(request.cores)), (1, request.memory_bytes)]
         if devices:
-            column = 2 + 2 * self.kinds.index(kind)
-            needs.append((column, float(devices)) if request.share >= 1.0 else (column + 1, request.share))
+            needs.append((self._offer(kind, request.share), float(devices)))
         return [(column, need) for column, need in needs if need > 0.0] or [(0, 0.0)]
+
+    def _offer(self, kind: str, share: float) -> int:
+        """Column of the devices of `kind` that have `share` free on each node; made when it is first asked for."""
+        if (kind, share) not in self._offers:
+            self._offers[kind, share] = len(self._tree)
+            self._tree.append(self._empty())
+            for place in range(len(self.nodes)):
+                self._refresh(place)
+        return self._offers[kind, share]
+
+    def _empty(self) -> list[float]:
+        return [-1.0] * (2 * self._size)
 
     def _whole_nodes(self, request: Request, kind: str, per_node: int) -> list[Server] | None:
         needs = self._needs(request, kind, per_node)
@@ -147,14 +146,6 @@ class Nodes:
         if node.host is not None and request.cores:
             servers.append(node.host)
         return servers
-
-    def describe(self) -> str:
-        """What the pool has, for an error message."""
-        node = self.nodes[0]
-        devices = [f"{len(servers)} x {kind}" for kind, servers in node.devices.items()]
-        return f"{len(self.nodes)} nodes of " + ", ".join(
-            [*devices, f"{node.cores:g} cores", f"{node.memory_bytes / 2**30:g} GiB"]
-        )
 
     # ------------------------------------------------------------ choice of the node
 
@@ -201,12 +192,9 @@ class Nodes:
     def _refresh(self, place: int) -> None:
         """Bring the tree and the loads up to date with one node."""
         node = self.nodes[place]
+        free = {kind: [server.room() for server in servers] for kind, servers in node.devices.items()}
         values = [node.cores, node.memory_bytes]
-        rooms: list[float] = []
-        for kind in self.kinds:
-            free = [server.room() for server in node.devices[kind]]
-            values += [float(sum(room >= 1.0 for room in free)), max(free)]
-            rooms += free
+        values += [float(sum(room >= share for room in free[kind])) for kind, share in self._offers]
         if not node.up:
             values = [-1.0] * len(values)
         for column, value in zip(self._tree, values, strict=True):
@@ -216,6 +204,7 @@ class Nodes:
                 branch //= 2
                 column[branch] = max(column[2 * branch], column[2 * branch + 1])
         if self.rule == "least-loaded":
+            rooms = [room for kind in self.kinds for room in free[kind]]
             self._load[place] = -sum(rooms) / len(rooms) if rooms else -node.cores
             self._version[place] += 1
             heappush(self._loads, (self._load[place], place, self._version[place]))

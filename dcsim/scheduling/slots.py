@@ -1,13 +1,13 @@
 """Placement where every job takes slots of equal devices and nothing else: O(1) or O(log n) per job.
 
-A placement hands out servers one slot at a time. A device that is full is not offered, a node that is down is withdrawn.
+A placement hands out servers one slot at a time. A full device is not offered, a node that is down is withdrawn.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from heapq import heapify, heappop, heappush
 
 from dcsim.scheduling.registry import Registry
@@ -21,12 +21,27 @@ class Slots(ABC):
         self.servers = list(servers)
         self.slots = slots
         self.free = [slots] * len(self.servers)
-        self.available = slots * len(self.servers)
-        """free slots on devices that are up"""
-        self._down: set[int] = set()
+        """free slots of each device; kept only where devices have several"""
         for place, server in enumerate(self.servers):
             server.place = place
         self._fill(list(range(len(self.servers))))
+
+    @property
+    def available(self) -> int:
+        """Free slots on devices that are up."""
+        places = self._offered()
+        return len(places) if self.slots == 1 else sum(self.free[place] for place in places)
+
+    def withdraw(self, servers: Iterable[Server]) -> None:
+        """Offer none of these until `restore`. Nothing runs on them: their jobs have been evicted and given back."""
+        gone = {server.place for server in servers}
+        self._fill([place for place in self._offered() if place not in gone])
+
+    def restore(self, servers: Iterable[Server]) -> None:
+        """Offer them again, after all others. A node's servers of other kinds are none of this placement's."""
+        offered = list(self._offered())
+        back = {server.place for server in servers if server.place >= 0}.difference(offered)
+        self._fill([*offered, *sorted(back)])
 
     @abstractmethod
     def take(self) -> Server | None:
@@ -36,24 +51,13 @@ class Slots(ABC):
     def give(self, server: Server) -> None:
         """Free one slot of `server`."""
 
-    def withdraw(self, servers: Iterable[Server]) -> None:
-        """Offer none of these until `restore`."""
-        self._down.update(server.place for server in servers)
-        self._recount()
-
-    def restore(self, servers: Iterable[Server]) -> None:
-        """Offer them again."""
-        self._down.difference_update(server.place for server in servers)
-        self._recount()
-
-    def _recount(self) -> None:
-        places = [place for place, free in enumerate(self.free) if free and place not in self._down]
-        self.available = sum(self.free[place] for place in places)
-        self._fill(places)
-
     @abstractmethod
     def _fill(self, places: list[int]) -> None:
-        """Start afresh with these devices, which have free slots, in order."""
+        """Start afresh with these devices, which have free slots; the ones offered longest come first."""
+
+    @abstractmethod
+    def _offered(self) -> Collection[int]:
+        """Devices that have free slots and are up."""
 
 
 PLACEMENTS: Registry[type[Slots]] = Registry("placement")
@@ -64,14 +68,18 @@ class FirstFit(Slots):
     """The free device with the lowest number."""
 
     def _fill(self, places: list[int]) -> None:
-        self._heap = places  # sorted, so a heap
+        self._heap = sorted(places)
+
+    def _offered(self) -> Collection[int]:
+        return self._heap
 
     def take(self) -> Server | None:
         """The lowest number in the heap; it stays there while it has a free slot."""
         if not self._heap:
             return None
+        if self.slots == 1:
+            return self.servers[heappop(self._heap)]
         place = self._heap[0]
-        self.available -= 1
         self.free[place] = left = self.free[place] - 1
         if not left:
             heappop(self._heap)
@@ -79,40 +87,41 @@ class FirstFit(Slots):
 
     def give(self, server: Server) -> None:
         """Back into the heap if it was full."""
-        place = server.place
-        self.free[place] = free = self.free[place] + 1
-        if place not in self._down:
-            self.available += 1
-            if free == 1:
-                heappush(self._heap, place)
+        if self.slots > 1:
+            self.free[server.place] += 1
+            if self.free[server.place] > 1:
+                return
+        heappush(self._heap, server.place)
 
 
 @PLACEMENTS.add("round-robin")
 class RoundRobin(Slots):
-    """Free devices in rotation: the one whose last turn is longest ago."""
+    """Free devices in rotation: the one that has been free, or back from an outage, for longest."""
 
     def _fill(self, places: list[int]) -> None:
-        self._turn = deque(places)
+        self._turn = deque(self.servers[place] for place in places)
+
+    def _offered(self) -> Collection[int]:
+        return [server.place for server in self._turn]
 
     def take(self) -> Server | None:
         """The head of the rotation; it goes to the tail while it has a free slot."""
         if not self._turn:
             return None
-        place = self._turn.popleft()
-        self.available -= 1
-        self.free[place] = left = self.free[place] - 1
-        if left:
-            self._turn.append(place)
-        return self.servers[place]
+        server = self._turn.popleft()
+        if self.slots > 1:
+            self.free[server.place] = left = self.free[server.place] - 1
+            if left:
+                self._turn.append(server)
+        return server
 
     def give(self, server: Server) -> None:
         """To the tail if it was full."""
-        place = server.place
-        self.free[place] = free = self.free[place] + 1
-        if place not in self._down:
-            self.available += 1
-            if free == 1:
-                self._turn.append(place)
+        if self.slots > 1:
+            self.free[server.place] += 1
+            if self.free[server.place] > 1:
+                return
+        self._turn.append(server)
 
 
 @PLACEMENTS.add("least-loaded")
@@ -126,30 +135,30 @@ class LeastLoaded(Slots):
         self._node = [server.node for server in self.servers]
         self._size = Counter(self._node)
         self._left: Counter[int] = Counter()  # free slots of each node
-        self._devices: dict[int, list[int]] = {
-            node: [] for node in self._size
-        }  # heaps of devices with free slots
-        for place in places:
+        self._devices: dict[int, list[int]] = {node: [] for node in self._size}  # heaps of devices with free slots
+        for place in sorted(places):
             self._devices[self._node[place]].append(place)
             self._left[self._node[place]] += self.free[place]
         self._heap = [self._entry(node) for node, left in self._left.items() if left]
         heapify(self._heap)
 
+    def _offered(self) -> Collection[int]:
+        return [place for places in self._devices.values() for place in places]
+
     def _entry(self, node: int) -> tuple[float, int]:
-        return -self._left[node] / self._size[node], node  # as load orders: most free of its devices first
+        return -self._left[node] / self._size[node], node  # as load orders: the most free of its devices first
 
     def take(self) -> Server | None:
         """The lowest free device of the least loaded node."""
-        if not self.available:
+        heap = self._heap
+        while heap and (heap[0] != self._entry(heap[0][1]) or not self._left[heap[0][1]]):
+            heappop(heap)
+        if not heap:
             return None
-        entry = heappop(self._heap)
-        while entry != self._entry(entry[1]):
-            entry = heappop(self._heap)
-        node = entry[1]
-        self.available -= 1
+        node = heappop(heap)[1]
         self._left[node] -= 1
         if self._left[node]:
-            heappush(self._heap, self._entry(node))
+            heappush(heap, self._entry(node))
         place = self._devices[node][0]
         self.free[place] = left = self.free[place] - 1
         if not left:
@@ -159,11 +168,8 @@ class LeastLoaded(Slots):
     def give(self, server: Server) -> None:
         """Its node is less loaded by one slot."""
         place = server.place
-        self.free[place] = free = self.free[place] + 1
-        if place in self._down:
-            return
         node = self._node[place]
-        self.available += 1
+        self.free[place] = free = self.free[place] + 1
         self._left[node] += 1
         heappush(self._heap, self._entry(node))
         if free == 1:

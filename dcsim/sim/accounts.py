@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from math import ceil
 
 import numpy as np
 
@@ -17,17 +18,19 @@ from dcsim.sim.plant import SitePlant
 
 COST_ENTRY = "cost-default"
 LITRES_PER_M3 = 1000.0
-_FIGURES = (
-    "it_lifetime_s",
-    "discount_rate_per_year",
-    "maintenance_share_per_year",
-    "demand_usd_per_kw_month",
-)
+
+#: what may be known of a site's grid energy: key of the scenario, key of its place, column of the series
+_GRID = {
+    "carbon": ("carbon_intensity", "carbon_g_per_kwh", "carbon_g"),
+    "price": ("energy_price", "price_usd_per_kwh", "cost_usd"),
+    "source": ("water_intensity", "ewif_l_per_kwh", "source_l"),
+}
 
 
 def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
     """Result of a run that has stopped; its meters and plants have been read."""
     now = float(model.clock.now)
+    model.table.gather()
     for nodes in model.fleet.nodes.values():
         for node in nodes:
             for server in node.servers:
@@ -42,6 +45,9 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
         cells=_cells(model),
         device_pool=model.cluster.cell_pool[model.cluster.node_cell[model.cluster.device_node]],
         class_devices=_class_devices(model),
+        class_pool=np.array([kind.lane.pools[0].number for kind in model.fleet.classes]),
+        class_load=_class_load(model),
+        figures=_figures(model, sites),
         manifest={
             "version": __version__,
             "scenario": model.scenario.name,
@@ -66,11 +72,34 @@ def _class_devices(model: Model) -> FloatArray:
     """Devices that a job of each class keeps in use on each pool."""
     devices = np.zeros((len(model.fleet.classes), len(model.cluster.pools)))
     for row, kind in enumerate(model.fleet.classes):
-        for column, pool in enumerate(model.cluster.pools):
-            if pool.name in kind.requests:
-                share = model.uses[kind.stream][pool.name].share
-                devices[row, column] = share * max(kind.requests[pool.name].devices, 1)
+        for pool in kind.lane.pools:
+            share = model.uses[kind.stream][pool.name].share
+            devices[row, pool.number] = share * max(kind.requests[pool.name].devices, 1)
     return devices
+
+
+def _class_load(model: Model) -> FloatArray:
+    """Share of each resource of the pool that it would rather run on that a job of each class holds."""
+    resources: dict[tuple[int, str], int] = {}
+    held: list[tuple[int, int, float]] = []  # class, resource, share
+    for row, kind in enumerate(model.fleet.classes):
+        pool = kind.lane.pools[0]
+        spec, nodes = model.cluster.pools[pool.number].spec, len(model.cluster.pools[pool.number].nodes)
+        request = kind.requests[pool.name]
+        per_node = {each.name: each.count for each in spec.kinds}.get(request.kind or "", 0)
+        on_nodes = ceil(request.devices / per_node) if request.devices else 1
+        for name, asked, there in (
+            (f"device {request.kind}", request.devices * request.share, per_node * nodes),
+            ("cores", request.cores * on_nodes, spec.cores * nodes),
+            ("memory", request.memory_bytes * on_nodes, spec.memory_bytes * nodes),
+        ):
+            if asked:
+                column = resources.setdefault((pool.number, name), len(resources))
+                held.append((row, column, asked / there))
+    load = np.zeros((len(model.fleet.classes), len(resources)))
+    for row, column, share in held:
+        load[row, column] = share
+    return load
 
 
 def _cells(model: Model) -> Cells:
@@ -85,49 +114,64 @@ def _cells(model: Model) -> Cells:
         pool=cluster.cell_pool,
         site=[cluster.sites[cluster.rack_site[rack]] for rack in racks],
         compute_w=meter.power_w(),
-        busy_share=meter.busy() / slots,
+        busy_share=np.clip(meter.busy() / slots, 0.0, 1.0),  # rounding apart it lies there
     )
 
 
 def _site(model: Model, plant: SitePlant) -> SiteAccount:
-    site = model.scenario.sites[plant.name]
-    entry = model.catalog.get(COST_ENTRY, "cost")
-    figures = {key: entry[key] for key in _FIGURES}
-    figures |= {
-        f"{bill}_usd_per_l": entry[f"{bill}_usd_per_m3"] / LITRES_PER_M3 for bill in ("water", "sewer")
-    }
-    place = model.catalog.get(site.place, "place") if site.place else None
-    figures["has_carbon"] = float(
-        site.carbon_intensity is not None or (place is not None and "carbon_g_per_kwh" in place)
-    )
-    figures["has_price"] = float(
-        site.energy_price is not None or (place is not None and "price_usd_per_kwh" in place)
-    )
+    series = _joined(plant.series)
     return SiteAccount(
         name=plant.name,
-        series=_joined(plant.series),
+        series=series,
         compute_j=float(model.meter.energy_j()[plant.cells].sum()),
         cells=plant.cells,
         cell_it_w=np.concatenate(plant.it_w),
-        figures=figures,
+        switch_j=float(plant.switch_w.sum() * series.interval_s.sum()),
+        known=frozenset(what for what in _GRID if _is_known(model, plant.name, series, *_GRID[what])),
     )
 
 
+def _is_known(model: Model, name: str, series: FacilitySeries, own: str, of_place: str, found: str) -> bool:
+    """Whether the scenario, the place or a process of the user's own has said so much about the grid."""
+    site = model.scenario.sites[name]
+    if getattr(site, own) is not None or getattr(series, found).any():
+        return True
+    return site.place is not None and of_place in model.catalog.get(site.place, "place")
+
+
 def _joined(series: list[FacilitySeries]) -> FacilitySeries:
-    """One series from those of consecutive stretches."""
+    """One series from those of consecutive stretches; a part that a stretch has not draws nothing there."""
     values = {
         name: np.concatenate([getattr(part, name) for part in series])
         for name in FacilitySeries.__dataclass_fields__
         if name != "plant_parts"
     }
+    names = dict.fromkeys(name for part in series for name in part.plant_parts)
     parts = {
-        name: np.concatenate([part.plant_parts[name] for part in series]) for name in series[0].plant_parts
+        name: np.concatenate([part.plant_parts.get(name, np.zeros_like(part.plant_w)) for part in series])
+        for name in names
     }
     return FacilitySeries(**values, plant_parts=parts)
 
 
+def _figures(model: Model, sites: list[SiteAccount]) -> dict[str, float]:
+    """Tariffs, rates and lifetimes, as far as something is known to which they apply."""
+    entry = model.catalog.get(COST_ENTRY, "cost")
+    specs = [pool.spec for pool in model.cluster.pools]
+    priced = any(spec.price_usd is not None for spec in specs)
+    keys = ["it_lifetime_s"] if priced or any(spec.embodied_kg is not None for spec in specs) else []
+    keys += ["discount_rate_per_year", "maintenance_share_per_year"] if priced else []
+    figures = {key: entry[key] for key in keys}
+    if any("price" in site.known for site in sites):
+        figures["demand_usd_per_kw_month"] = entry["demand_usd_per_kw_month"]
+        for bill in ("water", "sewer"):
+            figures[f"{bill}_usd_per_l"] = entry[f"{bill}_usd_per_m3"] / LITRES_PER_M3
+    return figures
+
+
 def _pools(model: Model, sites: list[SiteAccount]) -> list[PoolAccount]:
     cluster, meter = model.cluster, model.meter
+    power_w = meter.power_w()
     site_of = {site.name: site for site in sites}
     accounts: list[PoolAccount] = []
     for number, pool in enumerate(cluster.pools):
@@ -136,7 +180,7 @@ def _pools(model: Model, sites: list[SiteAccount]) -> list[PoolAccount]:
         spans = site.series.interval_s
         it_w = site.cell_it_w[:, own].sum(axis=1)
         it_j, all_j = float(it_w @ spans), float(site.series.it_w @ spans)
-        compute_w = meter.power_w()[:, plant.cells[own]]
+        compute_w = power_w[:, plant.cells[own]]
         facility_j = float(site.series.facility_w @ spans) * (it_j / all_j if all_j else 0.0)
         nodes, spec = len(pool.nodes), pool.spec
         price, embodied = _racks_of(model, number)
@@ -152,15 +196,12 @@ def _pools(model: Model, sites: list[SiteAccount]) -> list[PoolAccount]:
                 compute_j=float(meter.energy_j()[plant.cells[own]].sum()),
                 it_j=it_j,
                 facility_j=facility_j,
-                rack_marginal=_weighted(
-                    np.concatenate(plant.rack_marginal)[:, own], compute_w * spans[:, None]
-                ),
+                rack_marginal=_weighted(np.concatenate(plant.rack_marginal)[:, own], compute_w * spans[:, None]),
                 facility_marginal=_weighted(site.series.marginal, site.series.it_w * spans),
+                busy_s=float(meter.busy_s()[plant.cells[own]].sum()),
                 down_s=model.node_down_s(pool.name),
                 price_usd=None if spec.price_usd is None else spec.price_usd * nodes + price,
-                embodied_kg=None
-                if spec.embodied_kg is None
-                else spec.embodied_kg.scaled(nodes).plus(embodied),
+                embodied_kg=None if spec.embodied_kg is None else spec.embodied_kg.scaled(nodes).plus(embodied),
             )
         )
     return accounts

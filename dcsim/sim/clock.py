@@ -46,15 +46,19 @@ class _Feed:
         self.last_s = start_s
 
     def load(self) -> float:
-        """Go to the next block that is not empty; return its first moment, infinity at the end."""
-        self.position = self.size = 0
+        """Go to the next block that is not empty; return its first moment, infinity at the end.
+
+        Until it is there the feed stands where it stood: an error in the blocks loses nothing.
+        """
         for times, items in self.blocks:
+            if len(times) != len(items):
+                raise ValueError(f"a block of a feed has {len(times)} moments and {len(items)} items")
             if len(times):
-                if times[0] < self.last_s or not all(map(le, times, islice(times, 1, None))):
+                if not times[0] >= self.last_s or not all(map(le, times, islice(times, 1, None))):
                     raise ValueError(
                         f"the moments of a feed must be sorted and not lie before {self.last_s!r} s"
                     )
-                self.times, self.items, self.size = times, items, len(times)
+                self.times, self.items, self.size, self.position = times, items, len(times), 0
                 self.last_s = times[-1]
                 return times[0]
         return inf
@@ -114,7 +118,11 @@ class Clock(simpy.Environment):
         self._enter(feed, feed.load())
 
     def at_end_of_instant(self, call: Callable[[], object]) -> None:
-        """Call `call()` once when nothing else is left to do at the present instant (the dispatch pass)."""
+        """Call `call()` once when nothing else is left to do at the present instant (the dispatch pass).
+
+        Several are called in the order in which they were asked for, each after all that the one before it has
+        brought about at this instant.
+        """
         self._passes[call] = None
 
     def halt(self) -> None:
@@ -150,7 +158,7 @@ class Clock(simpy.Environment):
         event_s = self._queue[0][0] if self._queue else inf
         earliest = min(call_s, self._arrival_s, event_s)
         if self._passes and earliest > self._now:
-            self._run_passes()
+            self._pass()
         elif earliest == inf:
             raise EmptySchedule
         elif call_s == earliest:
@@ -167,8 +175,12 @@ class Clock(simpy.Environment):
         position = feed.position
         item = feed.items[position]
         self._now = self._arrival_s
-        feed.position = position = position + 1
-        time_s = feed.times[position] if position < feed.size else feed.load()
+        position += 1
+        if position < feed.size:
+            feed.position = position
+            time_s = feed.times[position]
+        else:
+            time_s = feed.load()
         if time_s < self._other_s:
             self._arrival_s = time_s
         else:
@@ -180,11 +192,10 @@ class Clock(simpy.Environment):
         self._feed = self._no_feed
         self._enter(feed, time_s)
 
-    def _run_passes(self) -> None:
-        passes = list(self._passes)
-        self._passes.clear()
-        for call in passes:
-            call()
+    def _pass(self) -> None:
+        call = next(iter(self._passes))
+        del self._passes[call]
+        call()
 
     def run(self, until: SimTime | Event | None = None) -> Any:
         """Run to the moment `until` (nothing at or after it), to the event `until` (returns its value), or to the end.
@@ -192,18 +203,20 @@ class Clock(simpy.Environment):
         As `simpy.Environment.run`: ValueError for a moment that is not in the future, RuntimeError when `until` is an
         event that never came. Resumable after a return or an exception.
         """
-        stop_s, event = inf, None
+        stop_s: SimTime = inf
+        event: Event | None = None
         if isinstance(until, Event):
             if until.callbacks is None:
                 return until.value
             event = until
             until.callbacks.append(StopSimulation.callback)
         elif until is not None:
-            stop_s = float(until)
-            if stop_s <= self._now:
-                raise ValueError(f"until ({until}) must be greater than the current simulation time")
+            stop_s = until if isinstance(until, int) else float(until)
+            if not stop_s > self._now:
+                raise ValueError(f"until ({stop_s}) must be greater than the current simulation time")
+        replaced = "step" in vars(self) or type(self).step is not Clock.step
         try:
-            self._loop(stop_s)
+            (self._steps if replaced else self._loop)(stop_s)
         except StopSimulation as stop:
             return stop.args[0]
         except EmptySchedule:
@@ -211,10 +224,18 @@ class Clock(simpy.Environment):
                 raise RuntimeError(
                     f'No scheduled events left but "until" event was not triggered: {event}'
                 ) from None
-        if stop_s < inf and not self._halted:
+        finally:
+            halted, self._halted = self._halted, False
+            if event is not None and event.callbacks and StopSimulation.callback in event.callbacks:
+                event.callbacks.remove(StopSimulation.callback)  # or it would end a later run
+        if stop_s < inf and not halted:
             self._now = stop_s
-        self._halted = False
         return None
+
+    def _steps(self, stop_s: float) -> None:
+        """`_loop` where `step` has been replaced, as SimPy's guide to monitoring does to trace events."""
+        while not self._halted and (stop_s == inf or self.peek() < stop_s):
+            self.step()
 
     def _loop(self, stop_s: float) -> None:
         """`step` until `stop_s`, unrolled: at a million jobs per run every attribute and call that is saved shows."""
@@ -224,14 +245,14 @@ class Clock(simpy.Environment):
             time_s = calls[0][0] if calls else inf
             if queue and queue[0][0] < time_s and queue[0][0] < self._arrival_s:
                 if passes and queue[0][0] > self._now:
-                    self._run_passes()
+                    self._pass()
                 elif queue[0][0] >= stop_s:
                     return
                 else:
                     simpy_step()
             elif time_s <= self._arrival_s:
                 if passes and time_s > self._now:
-                    self._run_passes()
+                    self._pass()
                 elif time_s == inf:
                     raise EmptySchedule
                 elif time_s >= stop_s:
@@ -244,7 +265,7 @@ class Clock(simpy.Environment):
                         self._now = time_s
                         call(argument)
             elif passes and self._arrival_s > self._now:
-                self._run_passes()
+                self._pass()
             elif self._arrival_s >= stop_s:
                 return
             else:  # `_arrive`, written out
@@ -252,8 +273,12 @@ class Clock(simpy.Environment):
                 position = feed.position
                 item = feed.items[position]
                 self._now = self._arrival_s
-                feed.position = position = position + 1
-                time_s = feed.times[position] if position < feed.size else feed.load()
+                position += 1
+                if position < feed.size:
+                    feed.position = position
+                    time_s = feed.times[position]
+                else:
+                    time_s = feed.load()
                 if time_s < self._other_s:
                     self._arrival_s = time_s
                 else:

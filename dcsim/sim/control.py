@@ -12,6 +12,7 @@ Any of them can be replaced: `simulate(scenario, processes={"rack:gpu-0": my_con
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from math import inf
 from typing import Any
 
 from dcsim.scenario.models import Outage
@@ -21,6 +22,7 @@ SimPyProcess = Generator[Any, Any, Any]
 Controller = Callable[[Model], SimPyProcess]
 
 _DAY_S = 86400.0
+_SLIVER = 1e-9  # of an interval: what rounding may leave between its last reading and the end
 
 
 def defaults(model: Model) -> dict[str, Controller]:
@@ -36,7 +38,6 @@ def defaults(model: Model) -> dict[str, Controller]:
 def scheduler(model: Model) -> SimPyProcess:
     """First come, first served: decided at arrivals and completions, so that no pass is needed."""
     model.dispatcher.in_order = True
-    model.dispatcher.serve_all()
     yield model.clock.event()
 
 
@@ -71,10 +72,12 @@ def _outage(model: Model, outage: Outage) -> SimPyProcess:
 
 
 def meter(model: Model) -> SimPyProcess:
-    """Read the meters at every multiple of the interval."""
+    """Read the meters at every multiple of the interval; the last reading is taken when the run ends."""
+    scenario, interval_s = model.scenario, model.meter.interval_s
+    end_s = inf if scenario.drain else scenario.duration - _SLIVER * interval_s
     number = 1
-    while True:
-        yield model.clock.timeout(number * model.meter.interval_s - model.clock.now)
+    while number * interval_s < end_s:
+        yield model.clock.timeout(number * interval_s - model.clock.now)
         model.meter.read()
         number += 1
 

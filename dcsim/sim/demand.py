@@ -1,7 +1,7 @@
 """What the jobs of each stream ask of each pool that may serve them: the service model, chosen and made.
 
-A stream names a model, and then the chip or GPU of the pool decides which execution model makes the profile; or it gives
-its service times itself, and then the node described in the scenario gives the power.
+A stream names a model, and then the chip or GPU of the pool decides which execution model makes the profile; or it
+gives its service times itself, and then the node described in the scenario gives the power.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from dcsim.errors import PlacementError, ScenarioError, nearest
 from dcsim.gpu import gpu_profile
 from dcsim.scenario.models import GivenService, Stream
 from dcsim.scheduling.nodes import Request
-from dcsim.service import FloatArray, Service, ServiceProfile
+from dcsim.service import FloatArray, Service, ServiceProfile, TokenProfile
 
 PowerCurve = Callable[[float], float]
+
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,13 @@ class Use:
     host_activity: float
     """of the host's cores that one job keeps busy"""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that its jobs must bring."""
+        if isinstance(self.profile, TokenProfile):
+            return ("input_tokens", "output_tokens")
+        return ("run_s",) if isinstance(self.profile, GivenProfile) else ()
+
     def service(self, sizes: Mapping[str, FloatArray], count: int, generator: np.random.Generator) -> Service:
         """One block of jobs; where a curve rules, the chips' power is left to it."""
         service = self.profile.draw(sizes, count, generator)
@@ -79,7 +88,15 @@ def use(name: str, stream: Stream, pool: PoolSpec, catalog: Catalog, seed: int) 
         raise ScenarioError(
             f"{where}: model '{stream.model}' needs a catalog system; pool '{pool.name}' is described in place"
         )
-    return _modelled(name, stream, pool, kind, catalog, seed)
+    try:
+        return _modelled(stream, pool, kind, catalog, seed)
+    except PlacementError as error:
+        raise PlacementError(f"{where}: not on pool '{pool.name}': {error}") from None
+
+
+def slots_of(share: float) -> int:
+    """Jobs that each hold `share` of a device and fit on it together; for 1/3 that is 3, in spite of rounding."""
+    return int(1.0 / share + _ROUNDING)
 
 
 def _kind(where: str, stream: Stream, spec: NodeSpec) -> DeviceKind:
@@ -87,9 +104,7 @@ def _kind(where: str, stream: Stream, spec: NodeSpec) -> DeviceKind:
     wanted = stream.needs.kind or (names[0] if len(names) == 1 else None)
     if wanted is None:
         found = "no device" if not names else "several device kinds (" + ", ".join(names) + ")"
-        raise ScenarioError(
-            f"{where}.needs.kind: the nodes it runs on have {found}; say which kind, or devices: 0"
-        )
+        raise ScenarioError(f"{where}.needs.kind: the nodes it runs on have {found}; say which kind, or devices: 0")
     if wanted not in names:
         raise ScenarioError(f"{where}.needs.kind: no device kind '{wanted}' there{nearest(wanted, names)}")
     return spec.kinds[names.index(wanted)]
@@ -119,7 +134,7 @@ def _given(where: str, stream: Stream, spec: NodeSpec, kind: DeviceKind) -> Use:
     activity = share * service.utilisation
     shared = share < 1.0
     request = Request(needs.devices, kind.name, share, needs.cores, needs.memory)
-    profile = GivenProfile(0.0 if shared else kind.curve(activity), needs.devices, round(1.0 / share))
+    profile = GivenProfile(0.0 if shared else kind.curve(activity), needs.devices, slots_of(share))
     return Use(
         profile,
         request,
@@ -136,9 +151,7 @@ def _host_activity(stream: Stream, spec: NodeSpec, service: GivenService | None)
     return stream.needs.cores / spec.cores * (service.utilisation if service else 1.0)
 
 
-def _modelled(
-    name: str, stream: Stream, pool: PoolSpec, kind: DeviceKind, catalog: Catalog, seed: int
-) -> Use:
+def _modelled(stream: Stream, pool: PoolSpec, kind: DeviceKind, catalog: Catalog, seed: int) -> Use:
     assert stream.model is not None
     assert kind.entry is not None
     model, needs = catalog.get(stream.model, "model"), stream.needs
@@ -155,9 +168,7 @@ def _modelled(
             utilisation=training.utilisation if training else None,
         )
     elif stream.training is not None:
-        raise PlacementError(
-            f"streams.{name}: training '{stream.model}' on '{kind.name}' is not modelled; use GPUs"
-        )
+        raise PlacementError(f"training '{stream.model}' on '{kind.name}' is not modelled; use GPUs")
     else:
         chips = kind.count * len(pool.nodes)
         profile = spiking_profile(
@@ -173,8 +184,11 @@ def _modelled(
     return Use(profile, request, share, share, curve, 0.0)
 
 
-def curved(uses: Mapping[str, Mapping[str, Use]]) -> bool:
-    """Whether any device or host draws power by a curve of its whole load."""
-    return any(
-        use.curve is not None or use.request.cores for by_pool in uses.values() for use in by_pool.values()
-    )
+def shared(uses: Mapping[str, Mapping[str, Use]]) -> bool:
+    """Whether several jobs may run on one device at the same time."""
+    return any(use.share < 1.0 for by_pool in uses.values() for use in by_pool.values())
+
+
+def hosted(uses: Mapping[str, Mapping[str, Use]]) -> bool:
+    """Whether any job holds cores of a host, whose power is a curve of its whole load."""
+    return any(use.request.cores for by_pool in uses.values() for use in by_pool.values())

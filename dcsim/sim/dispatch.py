@@ -15,11 +15,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappush
-from math import inf, nan
+from math import inf
 
 from simpy.events import Event
 
-from dcsim.results.recorder import Attempt, JobTable
+from dcsim.results.recorder import JobTable
 from dcsim.scheduling.nodes import Node, Nodes, Request
 from dcsim.scheduling.slots import Slots
 from dcsim.service import Server
@@ -31,8 +31,10 @@ class Pool:
 
     def __init__(self, name: str, number: int, placement: Slots | Nodes) -> None:
         self.name, self.number, self.placement = name, number, placement
-        self.queued = 0
-        """jobs that wait in any lane of this pool"""
+        self.queued = 1
+        """jobs that wait in any lane of this pool, and one more unless they are served in order"""
+        self.finished: Callable[[], int]
+        """how many jobs have ended here"""
         self.lanes: list[Lane] = []
         self.finish: Callable[[Server], None]
 
@@ -74,14 +76,31 @@ class Dispatcher:
 
     def __init__(self, clock: Clock, table: JobTable, pools: Sequence[Pool], classes: list[JobClass]) -> None:
         self.clock, self.table, self.pools, self.classes = clock, table, list(pools), classes
-        self.in_order = False
-        """serve first come, first served without a pass; the default scheduler process switches it on"""
+        self._in_order = False
         self.wake: Event = clock.event()
         """fires at the end of an instant at which jobs arrived or devices came free, unless `in_order`"""
-        self.finished = 0
         self._held: dict[int, tuple[Pool, list[Server]]] = {}  # jobs on several servers, or placed by node
         for pool in self.pools:
             pool.finish = self._finisher(pool)
+
+    @property
+    def in_order(self) -> bool:
+        """Serve first come, first served without a pass; the default scheduler process switches it on."""
+        return self._in_order
+
+    @in_order.setter
+    def in_order(self, value: bool) -> None:
+        for pool in self.pools:
+            pool.queued += int(self._in_order) - int(value)
+        self._in_order = value
+        if value:
+            for pool in self.pools:
+                self._serve(pool)
+
+    @property
+    def finished(self) -> int:
+        """Jobs that have ended."""
+        return sum(pool.finished() for pool in self.pools)
 
     @property
     def unfinished(self) -> int:
@@ -128,26 +147,25 @@ class Dispatcher:
 
         def arrive(job: int) -> None:
             """`_arrive` and `_admit` for one slot on one pool, in one piece: every job passes here."""
-            server = None if pool.queued or not self.in_order else take()
+            server = None if pool.queued else take()
             if server is None:
                 self._wait(kind, job)
                 return
             now = clock._now
             start_s[job] = now
             device[job] = server.index
+            before_s = server.next_event_s
             server.admit(now, job)
             due_s = server.next_event_s
-            if due_s < server.armed_s:
-                server.armed_s = due_s
+            if due_s != before_s:
                 heappush(calls, (due_s, next(ids), finish, server))
 
         return arrive
 
     def _arrive(self, kind: JobClass, job: int) -> None:
-        if self.in_order:
-            for pool in kind.lane.pools:
-                if not pool.queued and self._place(pool, kind, job):
-                    return
+        for pool in kind.lane.pools:
+            if not pool.queued and self._place(pool, kind, job):
+                return
         self._wait(kind, job)
 
     def _wait(self, kind: JobClass, job: int) -> None:
@@ -202,14 +220,20 @@ class Dispatcher:
         if len(servers) > 1 or isinstance(pool.placement, Nodes):
             self._held[job] = (pool, servers)
         for server in servers:
+            before_s = server.next_event_s
             server.admit(now, job)
-            self._arm(pool, server)
+            self._arm(pool, server, before_s)
 
-    def _arm(self, pool: Pool, server: Server) -> None:
-        """Keep one timed call at or before the server's next event; an older call for a later moment dies unheeded."""
-        if server.next_event_s < server.armed_s:
-            server.armed_s = server.next_event_s
-            self.clock.call_at(server.armed_s, pool.finish, server)
+    def _arm(self, pool: Pool, server: Server, before_s: float) -> None:
+        """Call `finish` at the server's next event if that has changed; the call for the former one dies unheeded."""
+        if server.next_event_s != before_s and server.next_event_s < inf:
+            self.clock.call_at(server.next_event_s, pool.finish, server)
+
+    def set_speed(self, pool: Pool, server: Server, factor: float) -> None:
+        """Run one device at `factor` > 0 of full speed and dynamic power from now on (throttling, power caps)."""
+        before_s = server.next_event_s
+        server.set_speed(self.clock._now, factor)
+        self._arm(pool, server, before_s)
 
     # ------------------------------------------------------------ completions
 
@@ -220,31 +244,33 @@ class Dispatcher:
         give = pool.placement.give if isinstance(pool.placement, Slots) else _placed_by_node
         calls, ids = clock.timed_calls
 
-        def finish(server: Server) -> None:
-            now = clock._now
-            if server.armed_s != now:
-                return
-            server.armed_s = inf
-            if server.next_event_s <= now:
-                queued = pool.queued > 0
-                job = server.advance(now, queued)
-                if job >= 0:
-                    end_s[job] = now
-                    self.finished += 1
-                    if held and job in held:
-                        if queued:
-                            server.release(now)
-                        self._let_go(job, server)
-                        self._serve(pool)
-                    elif queued:
-                        self._succeed(pool, server)
-                    else:
-                        give(server)
-            due_s = server.next_event_s
-            if due_s < server.armed_s:
-                server.armed_s = due_s
-                heappush(calls, (due_s, next(ids), finish, server))
+        done = 0
 
+        def finish(server: Server) -> None:
+            nonlocal done
+            now = clock._now
+            if server.next_event_s != now:  # the event has moved since this call was armed
+                return
+            queued = pool.queued
+            job = server.advance(now, queued > 0)
+            due_s = server.next_event_s
+            if due_s < inf:
+                heappush(calls, (due_s, next(ids), finish, server))
+            if job < 0:
+                return
+            end_s[job] = now
+            done += 1
+            if held and job in held:
+                if queued:
+                    server.release(now)
+                self._let_go(job, server)
+                self._serve(pool)
+            elif queued:
+                self._succeed(pool, server)
+            else:
+                give(server)
+
+        pool.finished = lambda: done
         return finish
 
     def _let_go(self, job: int, gone_from: Server) -> None:
@@ -253,7 +279,9 @@ class Dispatcher:
         now = self.clock._now
         for server in servers:
             if server is not gone_from:
+                before_s = server.next_event_s
                 server.evict(now, job)
+                self._arm(pool, server, before_s)
         if isinstance(pool.placement, Nodes):
             pool.placement.give(self.classes[self.table.job_class[job]].requests[pool.name], servers)
         else:
@@ -269,6 +297,9 @@ class Dispatcher:
                 _, job = lane.waiting.popleft()
                 self._left_queue(kind)
                 self._admit(pool, job, [server])
+                for other in lane.pools:
+                    if other is not pool:
+                        self._serve(other)
                 return
         server.release(self.clock._now)
         assert isinstance(pool.placement, Slots)  # jobs that are placed by node are held
@@ -276,26 +307,28 @@ class Dispatcher:
         self._serve(pool)
 
     def _serve(self, pool: Pool) -> None:
-        """Start waiting jobs of `pool` in order of arrival until the first that does not fit."""
+        """Start waiting jobs of `pool` in order of arrival until the first that does not fit.
+
+        A job that starts here may be what others waited behind on another pool of its lane, so that one is served too.
+        """
         if not self.in_order:
             self._changed()
             return
-        while pool.queued:
-            lane = self._next_lane(pool)
-            job = lane.waiting[0][1]
-            kind = self.classes[self.table.job_class[job]]
-            if not self._place(pool, kind, job):
-                return
-            lane.waiting.popleft()
-            self._left_queue(kind)
+        agenda = [pool]
+        while agenda:
+            current = agenda.pop()
+            while current.queued:
+                lane = self._next_lane(current)
+                job = lane.waiting[0][1]
+                kind = self.classes[self.table.job_class[job]]
+                if not self._place(current, kind, job):
+                    break
+                lane.waiting.popleft()
+                self._left_queue(kind)
+                agenda += [other for other in lane.pools if other is not current and other not in agenda]
 
     def _next_lane(self, pool: Pool) -> Lane:
         return min((lane for lane in pool.lanes if lane.waiting), key=lambda lane: lane.waiting[0])
-
-    def serve_all(self) -> None:
-        """Serve what waits everywhere: after `in_order` is switched on."""
-        for pool in self.pools:
-            self._serve(pool)
 
     # ------------------------------------------------------------ outages
 
@@ -320,13 +353,14 @@ class Dispatcher:
 
     def _evict(self, pool: Pool, server: Server, job: int) -> None:
         table, now = self.table, self.clock._now
+        before_s = server.next_event_s
         work_s = table.demands[pool.name].seconds[job] - server.evict(now, job)
-        table.attempts.append(Attempt(job, table.device[job], table.start_s[job], now, work_s))
-        table.start_s[job] = nan
+        self._arm(pool, server, before_s)
         if job in self._held:
             self._let_go(job, server)
         elif isinstance(pool.placement, Slots):
             pool.placement.give(server)
+        table.cut_short(job, now, work_s)
         kind = self.classes[table.job_class[job]]
         insort(kind.lane.waiting, (table.arrival_of(job), job))
         self._entered_queue(kind)

@@ -1,8 +1,8 @@
-"""The hardware of a cluster brought to life: cells, servers, nodes, and the pools that the dispatcher places jobs on."""
+"""The hardware of a cluster brought to life: cells, servers, nodes, and pools that the dispatcher places jobs on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +15,9 @@ from dcsim.results.recorder import JobTable
 from dcsim.scenario.models import Scenario
 from dcsim.scheduling.nodes import NODE_RULES, Node, Nodes, Request
 from dcsim.scheduling.orders import ORDERS
-from dcsim.scheduling.slots import PLACEMENTS
+from dcsim.scheduling.slots import PLACEMENTS, Slots
 from dcsim.service import FloatArray, IntArray, Server
-from dcsim.sim.demand import Use
+from dcsim.sim.demand import Use, slots_of
 from dcsim.sim.dispatch import JobClass, Lane, Pool, Queue
 
 _ANY = ""  # pool of a job that may run on any of its stream's
@@ -29,9 +29,15 @@ class Fleet:
     """Live hardware of one run."""
 
     def __init__(
-        self, cluster: Cluster, table: JobTable, uses: Mapping[str, Mapping[str, Use]], scenario: Scenario
+        self,
+        cluster: Cluster,
+        table: JobTable,
+        uses: Mapping[str, Mapping[str, Use]],
+        scenario: Scenario,
+        gangs: Collection[str],
     ) -> None:
-        self.cluster, self.table, self.uses = cluster, table, uses
+        """`gangs` are the streams whose trace says how many processors each job holds."""
+        self.cluster, self.table, self.uses, self._gangs = cluster, table, uses, gangs
         ORDERS.get(scenario.scheduling.policy)
         self.cells = [
             Cell(rack, pool, cluster.pools[pool].spec.idle_w * count)
@@ -57,9 +63,7 @@ class Fleet:
         }
         self._numbers: dict[tuple[str, int, str], int] = {}
         self._spread = {
-            name: list(self.uses[name])
-            for name, stream in scenario.streams.items()
-            if stream.route == "spread"
+            name: list(self.uses[name]) for name, stream in scenario.streams.items() if stream.route == "spread"
         }
         for name in scenario.streams:
             for pool in self._spread.get(name, [_ANY]):
@@ -78,7 +82,7 @@ class Fleet:
     def class_numbers(
         self, stream: str, count: int, processors: FloatArray | None, random: np.random.Generator
     ) -> int | IntArray:
-        """Class of each of `count` jobs: by the processors that it holds where its trace says so, and by the pool it is dealt.
+        """Class of each of `count` jobs: by the processors that its trace says it holds, and by the pool it is dealt.
 
         PlacementError for a job that fits nowhere.
         """
@@ -103,7 +107,7 @@ class Fleet:
             lane = self._lane(tuple(uses))
             for pool in lane.pools:
                 use, spec = uses[pool.name], self.cluster.pools[pool.number].spec
-                _check_fit(stream, pool, requests[pool.name])
+                _check_fit(stream, pool, self.cluster.pools[pool.number], requests[pool.name])
                 self._shared[pool.name][number] = SharedUse(use.share, use.activity, use.curve)
                 alone = 0.0 if spec.kinds else use.share
                 self._hosted[pool.name][number] = SharedUse(alone, use.host_activity, spec.host_curve)
@@ -127,7 +131,7 @@ class Fleet:
         uses = [by_pool[pool.name] for by_pool in self.uses.values() if pool.name in by_pool]
         plain = all(use.share >= 1.0 for use in uses)
         columns = SharedColumns(demand.seconds, demand.watts, self.table.job_class, self.table.curve_j)
-        host_columns = columns._replace(watts=NoWatts())
+        host_columns = columns._replace(watts=NoWatts(), curve_j=self.table.host_j)
         firsts = np.searchsorted(cluster.device_node, pool.nodes)
         nodes: list[Node] = []
         for node, first in zip(pool.nodes.tolist(), firsts.tolist(), strict=True):
@@ -151,40 +155,50 @@ class Fleet:
         return nodes
 
     def _build_pool(self, number: int, pool: PoolSpec, rule: str) -> Pool:
-        """Slots where every job of the pool takes equal slots of one device kind, else placement by node."""
-        uses = [by_pool[pool.name] for by_pool in self.uses.values() if pool.name in by_pool]
+        """Slots where every job of the pool takes equal slots of one device kind, else placement by node.
+
+        A job on several devices that others share is placed by node too: it takes one slot of each of them.
+        """
+        uses = {name: by_pool[pool.name] for name, by_pool in self.uses.items() if pool.name in by_pool}
         nodes = self.nodes[pool.name]
-        kinds = {use.request.kind for use in uses}
-        shares = [use.share for use in uses]
+        kinds = {use.request.kind for use in uses.values()}
+        shares = [use.share for use in uses.values()]
+        gangs = any(use.request.devices > 1 or name in self._gangs for name, use in uses.items())
+        even = not shares or max(shares) - min(shares) < _EVEN
         slots = PLACEMENTS.get(rule)
         if (
-            all(use.request.simple for use in uses)
+            all(use.request.simple for use in uses.values())
             and len(kinds) <= 1
-            and (not shares or max(shares) - min(shares) < _EVEN)
+            and even
+            and not (gangs and min(shares) < 1.0)
         ):
             kind = next(iter(kinds), None)
             servers = [server for node in nodes for server in node.devices.get(kind or "", ())]
-            return Pool(pool.name, number, slots(servers, round(1.0 / shares[0]) if shares else 1))
+            return Pool(pool.name, number, slots(servers, slots_of(shares[0]) if shares else 1))
         if rule not in NODE_RULES:
             raise PlacementError(
-                f"scheduling.placement: '{rule}' places equal slots only, and jobs of pool '{pool.name}' ask for more than that; "
+                f"scheduling.placement: '{rule}' places equal slots only, and jobs of pool '{pool.name}' ask for more; "
                 f"allowed there: {', '.join(NODE_RULES)}"
             )
         return Pool(pool.name, number, Nodes(nodes, rule))
 
 
-def _check_fit(stream: str, pool: Pool, request: Request) -> None:
-    """PlacementError for a job that would wait for ever."""
-    placement = pool.placement
-    if isinstance(placement, Nodes):
-        if placement.fits(request):
-            return
-        have = placement.describe()
-    else:
-        if request.devices <= placement.available:
-            return
-        have = f"{placement.available} slots"
-    asks = ", ".join(
+def _check_fit(stream: str, pool: Pool, spec: PoolSpec, request: Request) -> None:
+    """PlacementError for a job that would wait for ever, even on an empty pool."""
+    node, placement = spec.spec, pool.placement
+    per_node = {kind.name: kind.count for kind in node.kinds}.get(request.kind or "", 0)
+    if isinstance(placement, Slots) and placement.slots > 1 and request.devices > 1:
+        raise PlacementError(
+            f"streams.{stream}: found a job with {request.devices} processors; pool '{pool.name}' shares its devices "
+            "among jobs of one processor each, want needs.devices or a trace that says so"
+        )
+    if (
+        request.devices <= per_node * len(spec.nodes)
+        and request.cores <= node.cores
+        and request.memory_bytes <= node.memory_bytes
+    ):
+        return
+    asks = [
         text
         for text, asked in (
             (f"{request.devices} x {request.kind or 'device'}", request.devices),
@@ -192,5 +206,10 @@ def _check_fit(stream: str, pool: Pool, request: Request) -> None:
             (f"{request.memory_bytes / 2**30:g} GiB of memory", request.memory_bytes),
         )
         if asked
+    ]
+    have = [f"{kind.count} x {kind.name}" for kind in node.kinds]
+    have += [f"{node.cores} cores", f"{node.memory_bytes / 2**30:g} GiB"]
+    raise PlacementError(
+        f"streams.{stream}: a job needs {', '.join(asks)} at once; "
+        f"pool '{pool.name}' has {len(spec.nodes)} nodes of {', '.join(have)}"
     )
-    raise PlacementError(f"streams.{stream}: a job needs {asks} at once; pool '{pool.name}' has {have}")

@@ -1,4 +1,4 @@
-"""Meters: what each part of a rack has used at the end of every interval. Exact, because power is integrated exactly."""
+"""Meters: what each part of a rack has used at the end of every interval. Exact, as power is integrated exactly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Meter:
 
     def power_w(self, first: int = 0) -> FloatArray:
         """Mean power of each cell in each interval from `first` on, shape (intervals, cells), W."""
-        return np.asarray(np.diff(np.array(self._energy_j[first:]), axis=0) / self.spans_s(first)[:, None])
+        used_j = np.diff(np.array(self._energy_j[first:]), axis=0)
+        return np.maximum(used_j, 0.0) / self.spans_s(first)[:, None]  # rounding of a sum may leave -1e-17 W
 
     def busy(self, first: int = 0) -> FloatArray:
         """Mean number of devices in use of each cell in each interval from `first` on, shape (intervals, cells)."""

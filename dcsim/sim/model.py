@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,17 @@ class Model:
             name: {pool: demand.use(name, stream, self.pool(pool), catalog, seed) for pool in stream.runs_on}
             for name, stream in scenario.streams.items()
         }
-        self.table = JobTable([pool.name for pool in self.cluster.pools], demand.curved(self.uses))
-        self.fleet = Fleet(self.cluster, self.table, self.uses, scenario)
+        self._replays = {
+            name: list(self._read(name))
+            for name, stream in scenario.streams.items()
+            if isinstance(stream.arrivals, Replay)
+        }
+        for name in scenario.streams:
+            self._check(name)
+        self.table = JobTable(
+            [pool.name for pool in self.cluster.pools], demand.shared(self.uses), demand.hosted(self.uses)
+        )
+        self.fleet = Fleet(self.cluster, self.table, self.uses, scenario, self._gangs())
         self.dispatcher = Dispatcher(self.clock, self.table, self.fleet.pools, self.fleet.classes)
         self.meter = Meter(self.clock, self.fleet.cells, scenario.meter_interval)
         self.plants = {
@@ -59,31 +69,26 @@ class Model:
             for pool in uses
         }
         self._dealers = {name: seeds.generator(seed, 0, f"stream/{name}/route") for name in self.uses}
-        self._replays = {
-            name: list(self._read(name))
-            for name, stream in scenario.streams.items()
-            if isinstance(stream.arrivals, Replay)
-        }
 
     # ------------------------------------------------------------ to look at
 
     def pool(self, name: str) -> topology.PoolSpec:
         """The pool `name`."""
-        return self.cluster.pools[self.cluster.pool_number(name)]
+        return self.cluster.pools[_find("pool", name, [pool.name for pool in self.cluster.pools])]
 
     def rack_power_w(self, rack: str) -> float:
         """Power of a rack's nodes now, at the output of their power supplies, W."""
-        number = self.cluster.racks.index(rack)
+        number = _find("rack", rack, self.cluster.racks)
         return sum(cell.power_w for cell in self.fleet.cells if cell.rack == number)
 
     def site_power_w(self, site: str) -> float:
         """Power of a site's nodes now, at the output of their power supplies, W."""
-        number = self.cluster.sites.index(site)
+        number = _find("site", site, self.cluster.sites)
         return sum(cell.power_w for cell in self.fleet.cells if self.cluster.rack_site[cell.rack] == number)
 
     def cells_of(self, site: str) -> list[Cell]:
         """The parts of racks that stand in `site`."""
-        number = self.cluster.sites.index(site)
+        number = _find("site", site, self.cluster.sites)
         return [cell for cell in self.fleet.cells if self.cluster.rack_site[cell.rack] == number]
 
     def random(self, name: str) -> np.random.Generator:
@@ -97,8 +102,15 @@ class Model:
 
         `sizes` are the columns that its service needs: input_tokens and output_tokens, or run_s [s].
         """
-        if stream not in self.uses:
-            raise ScenarioError(f"no stream '{stream}'{nearest(stream, self.uses)}")
+        _find("stream", stream, list(self.uses))
+        for use in self.uses[stream].values():
+            for key in use.columns:
+                if key not in sizes:
+                    raise ScenarioError(f"submit('{stream}'): missing {key}, which its jobs need")
+        for key, value in sizes.items():
+            if not (0.0 <= value < inf and (key != "processors" or value >= 1.0)):
+                least = "1" if key == "processors" else "0"
+                raise ScenarioError(f"submit('{stream}'): found {key} {value!r}, want a number from {least}")
         columns = {key: np.array([float(value)]) for key, value in sizes.items()}
         first = self._reserve(stream, np.array([self.clock.now], np.float64), columns)
         self.dispatcher.arrival(None)(first)
@@ -107,9 +119,7 @@ class Model:
     def arrivals(self, stream: str) -> Event:
         """Let the jobs that the scenario describes for `stream` arrive; the event fires when the last one has."""
         blocks = iter(self._replays[stream]) if stream in self._replays else self._read(stream)
-        kind = self.fleet.only_class(stream)
-        if stream in self._replays and any("processors" in block.columns for block in self._replays[stream]):
-            kind = None
+        kind = None if stream in self._gangs() else self.fleet.only_class(stream)
         over = self.clock.event()
         self.clock.feed(self._feed(stream, blocks, over), self.dispatcher.arrival(kind))
         return over
@@ -117,8 +127,8 @@ class Model:
     # ------------------------------------------------------------ outages
 
     def take_down(self, pool: str, node: int) -> None:
-        """Node number `node` of `pool` fails now: its jobs go back to their queues, its idle power stays. Outages nest."""
-        key = (pool, node)
+        """Node `node` of `pool` fails now: its jobs go back to their queues, it draws idle power. Outages nest."""
+        key = (pool, self._node(pool, node))
         self._outages[key] = self._outages.get(key, 0) + 1
         if self._outages[key] == 1:
             self._down_since_s[key] = float(self.clock.now)
@@ -126,7 +136,9 @@ class Model:
 
     def bring_up(self, pool: str, node: int) -> None:
         """One outage of the node is over."""
-        key = (pool, node)
+        key = (pool, self._node(pool, node))
+        if not self._outages.get(key):
+            raise ScenarioError(f"bring_up('{pool}', {node}): the node is not down")
         self._outages[key] -= 1
         if not self._outages[key]:
             self.down_s[pool] += float(self.clock.now) - self._down_since_s.pop(key)
@@ -135,9 +147,50 @@ class Model:
     def node_down_s(self, pool: str) -> float:
         """Node-seconds that nodes of `pool` have been down so far."""
         now = float(self.clock.now)
-        return self.down_s[pool] + sum(
-            now - since for (name, _), since in self._down_since_s.items() if name == pool
-        )
+        return self.down_s[pool] + sum(now - since for (name, _), since in self._down_since_s.items() if name == pool)
+
+    def _node(self, pool: str, node: int) -> int:
+        if not 0 <= node < len(self.pool(pool).nodes):
+            last = len(self.pool(pool).nodes) - 1
+            raise ScenarioError(f"found node {node} of pool '{pool}', want 0 to {last}")
+        return node
+
+    # ------------------------------------------------------------ the scenario's streams
+
+    def _check(self, name: str) -> None:
+        """ScenarioError for a stream whose jobs lack what their service needs to know."""
+        stream = self.scenario.streams[name]
+        known = {"input_tokens", "output_tokens"} if stream.sizes is not None else set()
+        known |= {"run_s"} if stream.service is not None else set()
+        for block in self._replays.get(name, ()):
+            known |= set(block.columns)
+        if name in self._gangs() and stream.needs.devices == 0:
+            raise ScenarioError(
+                f"streams.{name}.needs.devices: found 0, but the trace says how many processors each job holds, want 1"
+            )
+        for pool, use in self.uses[name].items():
+            missing = [key for key in use.columns if key not in known]
+            if missing:
+                trace = "a trace with them, or " if name in self._replays else ""
+                raise ScenarioError(
+                    f"streams.{name}.sizes: missing; model '{stream.model}' needs {' and '.join(missing)}: want {trace}"
+                    "the name of a size table or {input_tokens: ..., output_tokens: ...}"
+                )
+            for key in ("ttft", "tpot"):
+                if getattr(stream.slo, key) is not None and "output_tokens" not in use.columns:
+                    raise ScenarioError(
+                        f"streams.{name}.slo.{key}: model '{stream.model}' generates no tokens on pool '{pool}', "
+                        "want latency"
+                    )
+
+    def _gangs(self) -> set[str]:
+        """Streams whose trace says how many processors each job holds; a model brings its own number of devices."""
+        return {
+            name
+            for name, blocks in self._replays.items()
+            if self.scenario.streams[name].service is not None
+            and any("processors" in block.columns for block in blocks)
+        }
 
     def _read(self, name: str) -> Iterator[workload.Block]:
         stream = self.scenario.streams[name]
@@ -154,11 +207,17 @@ class Model:
         services: dict[str, Service] = {}
         for pool, use in self.uses[name].items():
             services[pool] = use.service(columns, len(arrival_s), self._random[name, pool])
-        classes = self.fleet.class_numbers(
-            name, len(arrival_s), columns.get("processors"), self._dealers[name]
-        )
+        processors = columns.get("processors") if self.scenario.streams[name].service is not None else None
+        classes = self.fleet.class_numbers(name, len(arrival_s), processors, self._dealers[name])
         devices = {
-            pool: columns.get("processors", max(use.request.devices, 1))
+            pool: max(use.request.devices, 1) if processors is None else processors
             for pool, use in self.uses[name].items()
         }
         return self.table.reserve(name, classes, arrival_s, columns, services, devices)
+
+
+def _find(what: str, name: str, names: Sequence[str]) -> int:
+    """Number of `name` among `names`. ScenarioError with the nearest name when it is not there."""
+    if name not in names:
+        raise ScenarioError(f"no {what} '{name}'{nearest(name, names)}")
+    return names.index(name)

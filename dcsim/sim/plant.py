@@ -29,21 +29,18 @@ HEADROOM = 1.25
 class SitePlant:
     """Racks' supplies, UPS, transformer and cooling of one site, and what they have used so far."""
 
-    def __init__(
-        self, scenario: Scenario, catalog: Catalog, cluster: Cluster, meter: Meter, name: str
-    ) -> None:
+    def __init__(self, scenario: Scenario, catalog: Catalog, cluster: Cluster, meter: Meter, name: str) -> None:
         self.name, self.meter = name, meter
         number = cluster.sites.index(name)
         self.cells = np.flatnonzero(cluster.rack_site[cluster.cell_rack] == number)
         """numbers of the cells that stand here"""
         self._nodes = cluster.cell_nodes[self.cells]
         self._supplies = [_supplies(scenario, catalog, cluster, cell) for cell in self.cells.tolist()]
-        self._switch_w = _switches(scenario, catalog, cluster)[self.cells]
+        self.switch_w = _switches(scenario, catalog, cluster)[self.cells]
+        """power of each cell's part of its rack's switches, W"""
         specs = [cluster.pools[pool].spec for pool in cluster.cell_pool[self.cells].tolist()]
         nameplate_w = float(sum(spec.max_w * nodes for spec, nodes in zip(specs, self._nodes, strict=True)))
-        self.chain = _chain(
-            scenario.sites[name], catalog, HEADROOM * (nameplate_w + float(self._switch_w.sum()))
-        )
+        self.chain = _chain(scenario.sites[name], catalog, HEADROOM * (nameplate_w + float(self.switch_w.sum())))
         """what stands behind the racks' meters; may be replaced between two bookings"""
         self.series: list[chain.FacilitySeries] = []
         self.it_w: list[FloatArray] = []
@@ -60,7 +57,7 @@ class SitePlant:
         if not len(spans):
             return
         compute_w = self.meter.power_w(first)[:, self.cells]
-        it_w = compute_w + self._switch_w
+        it_w = compute_w + self.switch_w
         marginal = np.ones_like(compute_w)
         for column, (bank, nodes) in enumerate(zip(self._supplies, self._nodes.tolist(), strict=True)):
             if bank is not None:
@@ -74,19 +71,15 @@ class SitePlant:
         self._booked += len(spans)
 
     def _evaluate(self, it_w: FloatArray, spans_s: FloatArray) -> chain.FacilitySeries:
-        site = self.chain
+        site, feed_w = self.chain, it_w
         if site.ups is not None:
-            site = replace(site, ups=self._fitting(site.ups, it_w, "UPS"))
-            it_w_out = it_w + site.ups.loss_w(it_w) if site.ups else it_w
-        else:
-            it_w_out = it_w
+            ups = self._fitting(site.ups, it_w, "UPS")
+            site, feed_w = replace(site, ups=ups), it_w + ups.loss_w(it_w)
         if site.transformer is not None:
-            site = replace(site, transformer=self._fitting(site.transformer, it_w_out, "transformer"))
+            site = replace(site, transformer=self._fitting(site.transformer, feed_w, "transformer"))
         series = chain.evaluate(it_w, spans_s, site)
         if series.pue_below_losses.any():
-            self.warnings.add(
-                f"site {self.name}: the plant's PUE leaves no room for the losses of UPS and transformer"
-            )
+            self.warnings.add(f"site {self.name}: the plant's PUE leaves no room for the losses of UPS and transformer")
         return series
 
     def _fitting(self, bank: Bank, out_w: FloatArray, what: str) -> Bank:
@@ -123,11 +116,7 @@ def _chain(site: Site, catalog: Catalog, rated_w: float) -> chain.Site:
     rated_w = site.power_rating or rated_w
 
     def bank(name: str) -> Bank | None:
-        return (
-            None
-            if name == "none" or rated_w <= 0.0
-            else Bank(from_entry(catalog.get(name, "curve")), rated_w)
-        )
+        return None if name == "none" or rated_w <= 0.0 else Bank(from_entry(catalog.get(name, "curve")), rated_w)
 
     def figure(given: float | None, key: str) -> float:
         return given if given is not None else place.get(key, 0.0) if place else 0.0

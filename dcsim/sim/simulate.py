@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType, GeneratorType
 
 from dcsim import catalog
-from dcsim.errors import ScenarioError
+from dcsim.errors import ScenarioError, nearest
 from dcsim.results.result import Result
 from dcsim.scenario.models import Scenario
 from dcsim.sim import accounts, control
@@ -41,30 +41,45 @@ def simulate(
             generator function of the `Model` (see `dcsim.sim.control`)
         folder: where relative trace paths are looked up first
 
-    SIGINT ends the run early: what is finished is in the result, whose `interrupted` is true. Raises ScenarioError,
-    CatalogError, PlacementError or TraceError before the run starts when something asked for is impossible.
+    SIGINT ends the run early: what is finished is in the result, whose `interrupted` is true; before anything has
+    happened, and the second time, it is a KeyboardInterrupt. Raises ScenarioError, CatalogError, PlacementError or
+    TraceError before the run starts when something asked for is impossible, and what a process raises.
     """
     started = time.perf_counter()
-    seed = scenario.seed if seed is None else seed
+    if seed is not None:
+        scenario = scenario.model_copy(update={"seed": seed})
     view = catalog.load([Path(path) for path in scenario.catalog])
-    model = Model(scenario, view, seed, folder)
-    controllers = control.defaults(model) | dict(processes or {})
-    for name, controller in controllers.items():
-        model.processes[name] = model.clock.process(_named(name, controller(model)))
+    model = Model(scenario, view, scenario.seed, folder)
+    for name, controller in _controllers(model, processes or {}).items():
+        model.processes[name] = model.clock.process(_started(name, controller, model))
     if progress is not None:
         model.clock.process(_report(model, progress))
     with _interruptible(model.clock) as interrupted:
         model.clock.run(until=scenario.duration)
         while scenario.drain and model.dispatcher.unfinished and not interrupted:
             model.clock.step()
+    if interrupted and model.clock.now <= 0.0:
+        raise KeyboardInterrupt
     model.meter.read()
     for site in model.plants.values():
         site.book()
     return accounts.result(model, interrupted=bool(interrupted), wall_s=time.perf_counter() - started)
 
 
-def _named(name: str, process: SimPyProcess) -> SimPyProcess:
-    if not isinstance(process, GeneratorType):
+def _controllers(model: Model, own: Mapping[str, Controller]) -> dict[str, Controller]:
+    """The default processes with the user's own in their places or beside them."""
+    defaults = control.defaults(model)
+    for name in own:
+        sort = name.partition(":")[0]
+        alike = [known for known in defaults if known.startswith(f"{sort}:")]
+        if ":" in name and alike and name not in alike:
+            raise ScenarioError(f"process '{name}': there is no such {sort}{nearest(name, alike)}")
+    return defaults | dict(own)
+
+
+def _started(name: str, controller: Controller, model: Model) -> SimPyProcess:
+    process = controller(model) if callable(controller) else controller
+    if not callable(controller) or not isinstance(process, GeneratorType):
         raise ScenarioError(
             f"process '{name}': found {type(process).__name__}, want a generator function of the model (it yields)"
         )
@@ -89,6 +104,8 @@ def _interruptible(clock: Clock) -> Iterator[list[int]]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
+        if caught:  # a process that never yields does not see the first one
+            raise KeyboardInterrupt
         caught.append(number)
         clock.halt()
 

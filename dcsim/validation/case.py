@@ -28,6 +28,16 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class Heading(Part):
+    """What every case may say about itself."""
+
+    kind: str
+    id: str = ""
+    name: str = ""
+    source: str = ""
+    note: str = ""
+
+
 @dataclass(frozen=True)
 class Case:
     """A document of a known kind. `folder` is where the files that it names are looked for first."""

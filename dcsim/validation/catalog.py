@@ -14,17 +14,13 @@ from pydantic import Field
 from dcsim import catalog
 from dcsim.catalog import KINDS, Catalog, Entry
 from dcsim.errors import CatalogError
-from dcsim.validation.case import Area, Case, Effort, Part
+from dcsim.validation.case import Area, Case, Effort, Heading
 from dcsim.validation.report import Row, compare
 
 
-class Document(Part):
+class Document(Heading):
     """A case of kind `catalog`."""
 
-    kind: str
-    id: str = ""
-    name: str = ""
-    note: str = ""
     files: Annotated[list[str], Field(max_length=100)] = Field(default=[])
     """catalog files that add entries"""
 
@@ -61,10 +57,14 @@ def _parts(system: Entry, entries: Catalog) -> tuple[Entry, Entry | None]:
 
 
 def _power_rows(system: Entry, entries: Catalog) -> Iterator[Row]:
-    """A system that has a rating draws no more than it; one with a measured maximum was fitted to it."""
+    """A system that has a rating draws no more than it."""
     if "rated_w" not in system:
         return
-    idle_w, full_w = node_power_w(system, entries)
+    try:
+        idle_w, full_w = node_power_w(system, entries)
+    except CatalogError as error:
+        yield Row("catalog", system.name, "power, W", "failed", note=str(error))
+        return
     for metric, power_w in (("idle power below rating, W", idle_w), ("full power below rating, W", full_w)):
         status = "consistency" if power_w <= system["rated_w"] else "failed"
         yield Row("catalog", system.name, metric, status, system["rated_w"], power_w)

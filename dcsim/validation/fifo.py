@@ -14,7 +14,7 @@ from pydantic import Field
 
 from dcsim.results import Result
 from dcsim.sim.replay import replay
-from dcsim.validation.case import Case, CaseError, Effort, NonNegative, Part, Positive
+from dcsim.validation.case import Case, CaseError, Effort, Heading, NonNegative, Part, Positive
 from dcsim.validation.report import Row, compare
 
 JOULES_PER_KWH = 3.6e6
@@ -48,13 +48,9 @@ class Input(Part):
     power: Power
 
 
-class Document(Part):
+class Document(Heading):
     """A case of kind `fifo_replay`."""
 
-    id: str
-    kind: str
-    source: str = ""
-    note: str = ""
     input: Input
     expected: Annotated[dict[str, NonNegative], Field(min_length=1)]
     tolerance: NonNegative = 0.0

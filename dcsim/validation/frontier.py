@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dcsim.facility.power import LinearConverter
-from dcsim.validation.case import Case, CaseError, Effort, NonNegative, Part, Positive
+from dcsim.validation.case import Case, CaseError, Effort, Heading, NonNegative, Part, Positive
 from dcsim.validation.report import Row, compare
 
 
@@ -29,13 +29,9 @@ class Input(Part):
     util: Annotated[str, Field(max_length=1_000)] = "idle"
 
 
-class Document(Part):
+class Document(Heading):
     """A case of kind `frontier_power`."""
 
-    id: str
-    kind: str
-    source: str = ""
-    note: str = ""
     input: Input
     expected: Annotated[dict[str, Positive], Field(min_length=1)]
     tolerance: NonNegative

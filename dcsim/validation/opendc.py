@@ -16,7 +16,7 @@ from pydantic import Field
 from dcsim.results import Result
 from dcsim.scenario.models import Scenario
 from dcsim.sim.simulate import simulate
-from dcsim.validation.case import Case, CaseError, Effort, NonNegative, Number, Part, Positive
+from dcsim.validation.case import Case, CaseError, Effort, Heading, NonNegative, Number, Part, Positive
 from dcsim.validation.report import Row, compare
 
 if TYPE_CHECKING:
@@ -81,13 +81,9 @@ class Input(Part):
     carbon_g_per_kWh: list[list[Number]] | None = None
 
 
-class Document(Part):
+class Document(Heading):
     """A case of kind `opendc`."""
 
-    id: str
-    kind: str
-    source: str = ""
-    note: str = ""
     input: Input
     expected: Annotated[dict[str, NonNegative], Field(min_length=1)]
     tolerance: NonNegative | dict[str, NonNegative] = 0.0

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from dcsim.errors import nearest
 from dcsim.validation import queueing_theory as theory
-from dcsim.validation.case import Area, Case, CaseError, Effort, NonNegative, Part, Positive
+from dcsim.validation.case import Area, Case, CaseError, Effort, Heading, NonNegative, Part, Positive
 from dcsim.validation.queueing_runs import Queue, jobs_wanted, measure
 from dcsim.validation.report import Row, compare
 
@@ -24,14 +24,9 @@ Servers = Annotated[int, Field(ge=1, le=10_000)]
 Share = Annotated[Positive, Field(le=1.0)]
 
 
-class Document(Part):
+class Document(Heading):
     """A file of kind `queueing`."""
 
-    kind: str
-    name: str = ""
-    id: str = ""
-    note: str = ""
-    source: str = ""
     checked: str = ""
     tolerance: Share | None = None
     """relative; instead of 2 % and 5 %"""

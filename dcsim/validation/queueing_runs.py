@@ -79,7 +79,7 @@ def measure(queue: Queue, effort: Effort) -> dict[str, Estimate]:
 
     Metrics: P_wait, Wq, W, Lq, L, rho, p95_wait, B (share rejected). Times in s.
     """
-    samples = [_replication(queue, effort.jobs, FIRST_SEED + index) for index in range(effort.replications)]
+    samples = [_replication(queue, queue.jobs(effort), FIRST_SEED + index) for index in range(effort.replications)]
     estimates = {}
     for metric in samples[0]:
         values = np.array([sample[metric] for sample in samples])

@@ -78,6 +78,8 @@ def compare(
         )
     seen = round(simulated, decimals(expected)) if printed or tolerance == 0 else simulated
     error = (seen - expected) / (abs(expected) or 1.0)
+    if not math.isfinite(error):
+        return Row(area, case, metric, "failed", expected, simulated, None, tolerance, "the error has no number")
     error = 0.0 if abs(error) < ROUNDING else error
     return Row(
         area,
@@ -131,7 +133,6 @@ class Report:
 
     def table(self) -> Table:
         """The rows as a rich table: case, metric, expected, simulated, error, tolerance, status."""
-        from rich.markup import escape
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False)
@@ -139,10 +140,10 @@ class Report:
             right = column in ("expected", "simulated", "error", "tolerance")
             table.add_column(column, justify="right" if right else "left", overflow="fold", no_wrap=right)
         for row in self.rows:
-            told = f": {escape(row.note)}" if row.note and row.status in ("failed", "skipped") else ""
+            told = f": {_plain(row.note)}" if row.note and row.status in ("failed", "skipped") else ""
             table.add_row(
-                escape(f"{row.area}/{row.case}"),
-                escape(row.metric),
+                _plain(f"{row.area}/{row.case}"),
+                _plain(row.metric),
                 _figure(row.expected),
                 _figure(row.simulated),
                 _share(row, row.error),
@@ -150,6 +151,13 @@ class Report:
                 f"[{_STYLE[row.status]}]{row.status}[/]{told}",
             )
         return table
+
+
+def _plain(text: str) -> str:
+    """Untrusted text for a terminal: no markup, no control characters, at most 300 characters."""
+    from rich.markup import escape
+
+    return escape("".join(c if c.isprintable() else "?" for c in text[:300]))
 
 
 def _figure(value: float | None) -> str:

@@ -45,6 +45,12 @@ def test_no_number_is_a_failure(value: float) -> None:
     assert (found.status, found.simulated) == ("failed", None)
 
 
+def test_an_error_beyond_floats_is_still_json() -> None:
+    found = compare("a", "c", "m", 1e-310, 1e30, 0.0)
+    assert (found.status, found.error) == ("failed", None)
+    Report([found]).json()
+
+
 @pytest.mark.parametrize(("value", "places"), [(9.93267, 5), (90000.0, 1), (64978, 1), (1e-9, 12), (0.36964, 5)])
 def test_decimals(value: float, places: int) -> None:
     assert decimals(value) == places
@@ -72,9 +78,10 @@ def test_json_holds_every_column_and_count() -> None:
 
 
 def test_table_shows_hostile_names_as_they_are() -> None:
-    report = Report([Row("a", "[red]x[/red]", "[/]", "skipped", note="needs [bold]")])
+    report = Report([Row("a", "[red]x[/red]", "[/]\x1b[2J", "skipped", note="needs [bold]")])
     text = io.StringIO()
     Console(file=text, width=200).print(report.table())
     assert "[red]x[/red]" in text.getvalue()
     assert "skipped: needs [bold]" in text.getvalue()
+    assert "\x1b" not in text.getvalue()
     assert report.line() == "0 passed, 0 failed, 0 calibration, 0 consistency, 1 skipped"
