@@ -59,11 +59,11 @@ test-all: $(VENV)/installed-dev ## every test, in one process, with coverage
 	@$(BIN)/python -m coverage run --source dcsim -m pytest -q -m ""
 	@$(BIN)/python -m coverage report --skip-covered --sort cover
 
-check: $(VENV)/installed-dev ## style, types, and which folder may import which
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check .; echo "make format mends this" >&2; exit 1; }
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+check: $(VENV)/installed-dev ## style, layout, types, and which folder may import which
+	@status=0; \
+	for command in "ruff check ." "ruff format --check ." mypy lint-imports; do \
+	  echo "-- $$command"; $(BIN)/$$command || status=1; \
+	done; exit $$status
 
 format: $(VENV)/installed-dev ## lay out the code as `make check` wants it
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -81,11 +81,10 @@ golden: $(VENV)/installed-dev ## write anew the summaries and printed examples t
 	@$(BIN)/python tests/docs/examples.py
 
 notebooks: $(VENV)/installed-notebooks ## write notebooks/*.ipynb from their scripts, and run them
-	@$(BIN)/jupytext --quiet --to ipynb notebooks/*.py
-	@$(BIN)/python -m pytest -q --nbmake --overwrite notebooks
+	@$(BIN)/python docs/scripts/notebooks.py
 
 docs: $(VENV)/installed-docs ## build the documentation into site/; a broken link is an error
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 clean: ## remove .venv, caches and built documentation; run folders stay

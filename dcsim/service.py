@@ -148,6 +148,9 @@ class Server(Protocol):
     def set_speed(self, time_s: float, factor: float) -> None:
         """Run at `factor` > 0 of full speed and dynamic power from now on; work that is done stays done."""
 
+    def left(self, time_s: float, job: int) -> float:
+        """Service that a running job still lacks, s at full speed."""
+
     def evict(self, time_s: float, job: int) -> float:
         """Take `job` out before its end; return the service that it still lacks, s at full speed."""
 

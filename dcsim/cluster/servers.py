@@ -93,9 +93,13 @@ class ProfileServer:
             self.next_event_s = time_s + left / factor
         self.speed = factor
 
+    def left(self, time_s: float, job: int) -> float:  # noqa: ARG002  (there is but one)
+        """Service that the job still lacks, s at full speed."""
+        return (self.next_event_s - time_s) * self.speed
+
     def evict(self, time_s: float, job: int) -> float:
         """Take the job out; return the service that it still lacks, s at full speed."""
-        left = (self.next_event_s - time_s) * self.speed
+        left = self.left(time_s, job)
         if self.advance(time_s, False) != job:
             raise ValueError(f"job {job} does not run on device {self.index}")
         return left
@@ -216,13 +220,17 @@ class SharedServer:
         self.speed = factor
         self._repower(time_s, 0, 0.0)
 
+    def left(self, time_s: float, job: int) -> float:
+        """Service that `job` still lacks, s at full speed."""
+        return (self._running[job][0] - time_s) * self.speed
+
     def evict(self, time_s: float, job: int) -> float:
         """Take `job` out before its end; return the service that it still lacks, s at full speed."""
-        due, _ = self._running[job]
-        self._due.remove((due, job))
+        left = self.left(time_s, job)
+        self._due.remove((self._running[job][0], job))
         heapify(self._due)
         self._take_out(time_s, job)
-        return (due - time_s) * self.speed
+        return left
 
     def jobs(self) -> list[int]:
         """Jobs on the device, oldest first."""

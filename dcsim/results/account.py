@@ -96,6 +96,8 @@ class RunAccount:
     cells: Cells
     device_pool: IntArray
     """pool of each device"""
+    retimed: tuple[IntArray, FloatArray]
+    """jobs that run on a device that has changed its speed, and the service that they have had, s at full speed"""
     class_devices: FloatArray
     """devices in use by a job, shape (classes, pools); for a job without devices its share of the host"""
     class_pool: IntArray

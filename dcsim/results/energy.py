@@ -28,7 +28,7 @@ class JobParts:
     pool: IntArray
     """-1 where the job never started"""
     worked_s: FloatArray
-    """service that it has had"""
+    """service that it has had, at full speed"""
     busy_s: FloatArray
     """device-seconds that it kept in use"""
     dynamic_j: FloatArray
@@ -37,24 +37,25 @@ class JobParts:
 
 def parts(account: RunAccount, block: JobBlock) -> JobParts:
     """What each job of `block` added up to the end of the run, lost attempts left out."""
-    table, rows = account.table, block.rows()
+    table, rows, count = account.table, block.rows(), len(block.arrival_s)
     start_s, end_s = table.times("start_s", rows), table.times("end_s", rows)
-    pool = np.where(np.isnan(start_s), -1, account.pool_of(table.devices(rows)))
-    count = len(block.arrival_s)
+    started, running = ~np.isnan(start_s), np.isnan(end_s)
+    pool = np.where(started, account.pool_of(table.devices(rows)), -1)
+    held_s = np.where(started, np.where(running, account.until_s, end_s) - start_s, 0.0)
     worked_s, dynamic_j = np.zeros(count), np.zeros((3, count))
-    for number, service in _services(account, block):
-        here = pool == number
-        if not here.any():
-            continue
+    services = [(service, pool == number, number) for number, service in _services(account, block)]
+    for _, here, number in services:
         seconds = np.frombuffer(table.demands[account.pools[number].name].seconds)[rows][here]
-        running = np.isnan(end_s[here])
-        worked_s[here] = np.where(running, np.minimum(account.until_s - start_s[here], seconds), seconds)
+        worked_s[here] = np.where(running[here], np.minimum(held_s[here], seconds), seconds)
+    retimed, row = block.find(account.retimed[0])
+    worked_s[row] = account.retimed[1][retimed]
+    for service, here, _ in services:
         for level, watts in enumerate((service.chip_w, service.board_w, service.host_w)):
             dynamic_j[level, here] = watts[here] * worked_s[here]
     for level, column in ((0, table.curve_j), (2, table.host_j)):
         if column:
             dynamic_j[level] += np.frombuffer(column)[rows]
-    return JobParts(pool, worked_s, account.devices_of(rows, pool) * worked_s, dynamic_j)
+    return JobParts(pool, worked_s, account.devices_of(rows, pool) * held_s, dynamic_j)
 
 
 def _services(account: RunAccount, block: JobBlock) -> Iterator[tuple[int, Service]]:
@@ -171,4 +172,5 @@ def _lost(account: RunAccount) -> Lost:
             row, attempt = rows[here], inside[here]
             for level, watts in enumerate((service.chip_w, service.board_w, service.host_w)):
                 energy_j[level, attempt] += watts[row] * attempts.work_s[attempt]
-    return Lost(attempts.job, stream, pool, energy_j, account.devices_of(attempts.job, pool) * attempts.work_s)
+    held_s = attempts.end_s - attempts.start_s
+    return Lost(attempts.job, stream, pool, energy_j, account.devices_of(attempts.job, pool) * held_s)

@@ -193,15 +193,20 @@ def _schema(kinds: Sequence[Column]) -> pa.Schema:
 
 
 def _write_parquet(path: Path, kinds: Sequence[Column], pieces: Iterator[Table]) -> None:
-    """One row group a piece, so that memory stays bounded by the piece."""
+    """One row group a piece, so that memory stays bounded by the piece; in place of an older file only when done."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = _schema(kinds)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for piece in pieces:
-            values = [
-                pa.array(piece[column.name], type=schema.field(column.name).type, from_pandas=column.kind != "float")
-                for column in kinds
-            ]
-            writer.write_table(pa.Table.from_arrays(values, schema=schema), row_group_size=_ROWS)
+    part = path.with_suffix(".part")
+    try:
+        with pq.ParquetWriter(part, schema, compression="zstd") as writer:
+            for piece in pieces:
+                values = [
+                    pa.array(piece[field.name], type=field.type, from_pandas=not pa.types.is_floating(field.type))
+                    for field in schema
+                ]
+                writer.write_table(pa.Table.from_arrays(values, schema=schema), row_group_size=_ROWS)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
 """Placement of jobs that ask a node for several resources: device shares by kind, host cores, memory.
 
 Free resources stand in a tree of maxima over the nodes, so that the first node that fits is found in O(log n). A job
-with more devices than one node has takes whole nodes.
+with more devices than one node has takes the first nodes whose devices are all free; those that it does not need on
+the last of them stay free for others.
 """
 
 from __future__ import annotations
@@ -133,8 +134,8 @@ class Nodes:
             places.append(place)
             start = place + 1
         servers: list[Server] = []
-        for place in places:
-            servers += self._hold(place, request, kind, min(per_node, request.devices - len(servers)))
+        for before, place in enumerate(places):
+            servers += self._hold(place, request, kind, min(per_node, request.devices - before * per_node))
         return servers or None
 
     def _hold(self, place: int, request: Request, kind: str, devices: int) -> list[Server]:

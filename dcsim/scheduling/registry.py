@@ -31,9 +31,7 @@ class Registry(Generic[Policy]):
     def get(self, name: str) -> Policy:
         """The policy `name`. ScenarioError with the nearest name when there is none."""
         if name not in self._policies:
-            raise ScenarioError(
-                f"scheduling.{self.key}: no {self.key} '{name}'{nearest(name, self._policies)}"
-            )
+            raise ScenarioError(f"scheduling.{self.key}: no {self.key} '{name}'{nearest(name, self._policies)}")
         return self._policies[name]
 
     def names(self) -> list[str]:

@@ -104,6 +104,11 @@ class RoundRobin(Slots):
     def _offered(self) -> Collection[int]:
         return [server.place for server in self._turn]
 
+    @property
+    def available(self) -> int:
+        """Free slots on devices that are up."""
+        return len(self._turn) if self.slots == 1 else super().available
+
     def take(self) -> Server | None:
         """The head of the rotation; it goes to the tail while it has a free slot."""
         if not self._turn:
@@ -139,11 +144,20 @@ class LeastLoaded(Slots):
         for place in sorted(places):
             self._devices[self._node[place]].append(place)
             self._left[self._node[place]] += self.free[place]
+        self._total = sum(self._left.values())
+        self._sort()
+
+    def _sort(self) -> None:
         self._heap = [self._entry(node) for node, left in self._left.items() if left]
         heapify(self._heap)
 
     def _offered(self) -> Collection[int]:
         return [place for places in self._devices.values() for place in places]
+
+    @property
+    def available(self) -> int:
+        """Free slots on devices that are up."""
+        return self._total
 
     def _entry(self, node: int) -> tuple[float, int]:
         return -self._left[node] / self._size[node], node  # as load orders: the most free of its devices first
@@ -151,11 +165,12 @@ class LeastLoaded(Slots):
     def take(self) -> Server | None:
         """The lowest free device of the least loaded node."""
         heap = self._heap
-        while heap and (heap[0] != self._entry(heap[0][1]) or not self._left[heap[0][1]]):
+        while heap and heap[0] != self._entry(heap[0][1]):
             heappop(heap)
         if not heap:
             return None
         node = heappop(heap)[1]
+        self._total -= 1
         self._left[node] -= 1
         if self._left[node]:
             heappush(heap, self._entry(node))
@@ -170,7 +185,10 @@ class LeastLoaded(Slots):
         place = server.place
         node = self._node[place]
         self.free[place] = free = self.free[place] + 1
+        self._total += 1
         self._left[node] += 1
         heappush(self._heap, self._entry(node))
+        if len(self._heap) > 64 + 2 * len(self._size):  # mostly out of date
+            self._sort()
         if free == 1:
             heappush(self._devices[node], place)

@@ -12,12 +12,14 @@ from dcsim.facility.chain import FacilitySeries
 from dcsim.facility.embodied import ZERO, Band, of_entry
 from dcsim.results.account import Cells, PoolAccount, RunAccount, SiteAccount
 from dcsim.results.result import Result
-from dcsim.service import FloatArray
+from dcsim.service import FloatArray, IntArray
 from dcsim.sim.model import Model
 from dcsim.sim.plant import SitePlant
 
 COST_ENTRY = "cost-default"
 LITRES_PER_M3 = 1000.0
+
+_SAME = 1e-9  # of the time: two moments that differ by less differ by rounding
 
 #: what may be known of a site's grid energy: key of the scenario, key of its place, column of the series
 _GRID = {
@@ -44,6 +46,7 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
         sites=sites,
         cells=_cells(model),
         device_pool=model.cluster.cell_pool[model.cluster.node_cell[model.cluster.device_node]],
+        retimed=_retimed(model, now),
         class_devices=_class_devices(model),
         class_pool=np.array([kind.lane.pools[0].number for kind in model.fleet.classes]),
         class_load=_class_load(model),
@@ -66,6 +69,19 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
         interrupted=interrupted,
     )
     return Result.of(account)
+
+
+def _retimed(model: Model, now: float) -> tuple[IntArray, FloatArray]:
+    """Running jobs that do not end as long after their start as they take at full speed, and their service so far, s."""
+    table, worked_s = model.table, dict[int, float]()
+    for pool, nodes in model.fleet.nodes.items():
+        seconds = table.demands[pool].seconds
+        for server in (server for node in nodes for server in node.servers):
+            for job in server.jobs():
+                done_s = seconds[job] - server.left(now, job)
+                if abs(table.start_s[job] + done_s - now) > _SAME * now:
+                    worked_s[job] = done_s
+    return np.array(list(worked_s), np.int64), np.array(list(worked_s.values()))
 
 
 def _class_devices(model: Model) -> FloatArray:

@@ -1,11 +1,11 @@
 """The clock: SimPy's environment with a fast lane for what happens once per job.
 
-Beside SimPy's own queue stand two cheap sources: `call_at`, a heap of plain tuples, and `feed`, sorted moments read from
-blocks and never pushed on a heap. Whichever of the three is earliest runs next, and `now` is exact for all of them, so
-any SimPy process sees true state at every moment.
+Beside SimPy's own queue stand two cheap sources: `call_at`, a heap of plain tuples, and `feed`, sorted moments read
+from blocks and never pushed on a heap. Whichever of the three is earliest runs next, and `now` is exact for all of
+them, so any SimPy process sees true state at every moment.
 
-At one instant the order is: timed calls, fed arrivals, SimPy events, then the passes that `at_end_of_instant` asked for;
-ties by order of scheduling. `run(until=t)` executes only what is strictly before t, as SimPy does.
+At one instant the order is: timed calls, fed arrivals, SimPy events, then the passes that `at_end_of_instant` asked
+for; ties by order of scheduling. `run(until=t)` executes only what is strictly before t, as SimPy does.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ class _Feed:
                 raise ValueError(f"a block of a feed has {len(times)} moments and {len(items)} items")
             if len(times):
                 if not times[0] >= self.last_s or not all(map(le, times, islice(times, 1, None))):
-                    raise ValueError(
-                        f"the moments of a feed must be sorted and not lie before {self.last_s!r} s"
-                    )
+                    raise ValueError(f"the moments of a feed must be sorted and not lie before {self.last_s!r} s")
                 self.times, self.items, self.size, self.position = times, items, len(times), 0
                 self.last_s = times[-1]
                 return times[0]
@@ -86,16 +84,14 @@ class Clock(simpy.Environment):
     def call_at(self, time_s: float, call: Callable[[Any], object], argument: Any = None) -> int:
         """Call `call(argument)` at `time_s` [s]; return a token for `cancel`. A moment in the past is a ValueError."""
         if not time_s >= self._now:
-            raise ValueError(
-                f"call_at({time_s!r}) must not be before the current simulation time ({self._now!r})"
-            )
+            raise ValueError(f"call_at({time_s!r}) must not be before the current simulation time ({self._now!r})")
         token = next(self._call_ids)
         heappush(self._calls, (time_s, token, call, argument))
         return token
 
     @property
     def timed_calls(self) -> tuple[list[TimedCall], count[int]]:
-        """The heap behind `call_at` and its counter, for a caller that pushes (time_s, next(counter), call, argument) itself.
+        """The heap behind `call_at` and its counter, to push (time_s, next(counter), call, argument) on directly.
 
         For the dispatcher, which has no call to spare per job; the moment must not lie in the past.
         """
@@ -221,9 +217,7 @@ class Clock(simpy.Environment):
             return stop.args[0]
         except EmptySchedule:
             if event is not None:
-                raise RuntimeError(
-                    f'No scheduled events left but "until" event was not triggered: {event}'
-                ) from None
+                raise RuntimeError(f'No scheduled events left but "until" event was not triggered: {event}') from None
         finally:
             halted, self._halted = self._halted, False
             if event is not None and event.callbacks and StopSimulation.callback in event.callbacks:
@@ -237,7 +231,7 @@ class Clock(simpy.Environment):
         while not self._halted and (stop_s == inf or self.peek() < stop_s):
             self.step()
 
-    def _loop(self, stop_s: float) -> None:
+    def _loop(self, stop_s: float) -> None:  # noqa: PLR0912  (unrolled for speed)
         """`step` until `stop_s`, unrolled: at a million jobs per run every attribute and call that is saved shows."""
         calls, queue, dead, passes = self._calls, self._queue, self._dead, self._passes
         simpy_step = super().step

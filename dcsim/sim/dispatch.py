@@ -135,11 +135,7 @@ class Dispatcher:
             return lambda job: self._arrive(self.classes[self.table.job_class[job]], job)
         pool = kind.lane.pools[0]
         placement = pool.placement
-        if (
-            len(kind.lane.pools) > 1
-            or not isinstance(placement, Slots)
-            or kind.requests[pool.name].devices > 1
-        ):
+        if len(kind.lane.pools) > 1 or not isinstance(placement, Slots) or kind.requests[pool.name].devices > 1:
             return lambda job: self._arrive(kind, job)
         clock, take, finish = self.clock, placement.take, pool.finish
         calls, ids = clock.timed_calls
@@ -201,6 +197,9 @@ class Dispatcher:
         placement, request = pool.placement, kind.requests[pool.name]
         if isinstance(placement, Nodes):
             servers = placement.take(request)
+        elif request.devices == 1:
+            server = placement.take()
+            servers = None if server is None else [server]
         elif placement.available < request.devices:
             servers = None
         else:
@@ -334,14 +333,18 @@ class Dispatcher:
 
     def take_down(self, pool: Pool, node: Node) -> None:
         """Evict the jobs of a node, to the head of their queues and to start from zero; offer it no more."""
+        concerned = [pool]  # a job may go on at once on another pool of its lane
         for server in node.servers:
             for job in server.jobs():
                 self._evict(pool, server, job)
+                lane = self.classes[self.table.job_class[job]].lane
+                concerned += [other for other in lane.pools if other not in concerned]
         if isinstance(pool.placement, Nodes):
             pool.placement.withdraw(node)
         else:
             pool.placement.withdraw(node.servers)
-        self._serve(pool)
+        for each in concerned:
+            self._serve(each)
 
     def bring_up(self, pool: Pool, node: Node) -> None:
         """Offer a node again."""

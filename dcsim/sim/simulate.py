@@ -21,6 +21,7 @@ from dcsim.sim.model import Model
 
 Progress = Callable[[float, int], None]
 
+_SEEDS = 2**63
 _REPORTS = 400  # calls of the progress function in a run
 
 
@@ -42,11 +43,13 @@ def simulate(
         folder: where relative trace paths are looked up first
 
     SIGINT ends the run early: what is finished is in the result, whose `interrupted` is true; before anything has
-    happened, and the second time, it is a KeyboardInterrupt. Raises ScenarioError, CatalogError, PlacementError or
+    happened, and a second time outside of a process, it is a KeyboardInterrupt. Raises ScenarioError, CatalogError, PlacementError or
     TraceError before the run starts when something asked for is impossible, and what a process raises.
     """
     started = time.perf_counter()
     if seed is not None:
+        if not 0 <= seed < _SEEDS:
+            raise ScenarioError(f"seed: found {seed}, want 0 to {_SEEDS - 1}")
         scenario = scenario.model_copy(update={"seed": seed})
     view = catalog.load([Path(path) for path in scenario.catalog])
     model = Model(scenario, view, scenario.seed, folder)

@@ -92,9 +92,7 @@ def main() -> int:
         return 2
     shipped = catalog.load()
     derived = from_files(Path(os.environ["DCSIM_DATA"]) / "data" / "grid") | from_mixes()
-    derived |= {
-        ("psu-titanium", key): value for key, value in zip(("a0", "a1", "a2"), titanium(), strict=True)
-    }
+    derived |= {("psu-titanium", key): value for key, value in zip(("a0", "a1", "a2"), titanium(), strict=True)}
     differing = 0
     for (name, key), value in derived.items():
         listed = shipped.get(name)[key]

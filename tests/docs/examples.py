@@ -1,6 +1,6 @@
 """Runs the examples of a documentation page: `python tests/docs/examples.py` (or `make golden`) writes their outputs afresh.
 
-    ```yaml title="NAME"      is written to the file NAME
+    ```... title="NAME"       is written to the file NAME, whatever its language
     ```python                 is run, all of a page in one namespace
     ```text                   right after it is what it printed
     ```console                holds commands `$ dcsim ...` and what they print

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from dcsim.sim.clock import Clock
+
+WHO = ["call", "arrival", "event", "process"]
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def test_feeds_are_merged_and_ties_go_to_the_older(clock, log):
     clock.feed([([3.0, 7.0], ["b3", "b7"])], noting(clock, log))
     clock.feed([([0.5, 1.0, 3.0, 8.0], ["c0", "c1", "c3", "c8"])], noting(clock, log))
     clock.run()
-    assert [item for _, item in log] == "c0 a1 c1 a3 a3' a3'' b3 c3 a7 b7 c8".split()
+    assert [item for _, item in log] == ["c0", "a1", "c1", "a3", "a3'", "a3''", "b3", "c3", "a7", "b7", "c8"]
     assert [moment for moment, _ in log] == sorted(moment for moment, _ in log)
 
 
@@ -58,7 +61,7 @@ def test_many_feeds_against_a_sort(clock, log):
         cut = sorted(random.integers(0, 41, 3).tolist())
         items = [(feed, number) for number in range(40)]
         edges = [0, *cut, 40]
-        blocks = [(moments[a:b], items[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+        blocks = [(moments[a:b], items[a:b]) for a, b in pairwise(edges)]
         clock.feed(blocks, noting(clock, log))
         expected += [(moment, item) for moment, item in zip(moments, items, strict=True)]
     clock.run()
@@ -93,7 +96,16 @@ def test_items_may_be_any_sequence(clock, log):
 
 @pytest.mark.parametrize(
     "times",
-    [[3.0, 2.0], [1.0, 5.0, 4.999], [-0.5], [math.nan], [math.nan, 1.0], [1.0, math.nan], [1.0, math.nan, 2.0], [-math.inf]],
+    [
+        [3.0, 2.0],
+        [1.0, 5.0, 4.999],
+        [-0.5],
+        [math.nan],
+        [math.nan, 1.0],
+        [1.0, math.nan],
+        [1.0, math.nan, 2.0],
+        [-math.inf],
+    ],
 )
 def test_unsorted_past_or_nan_moments_are_refused_at_once(clock, log, times):
     with pytest.raises(ValueError, match="must be sorted and not lie before 0"):
@@ -160,8 +172,8 @@ def test_feed_added_by_a_call_an_arrival_an_event_and_a_process(clock, log):
     clock.timeout(3.0).callbacks.append(lambda _: add("event"))
     clock.process(process())
     clock.run()
-    began = [(float(at), name) for at, who in enumerate("call arrival event process".split(), 1) for name in (who, f"{who} now")]
-    ended = [(10.0 + at, f"{who} +10") for at, who in enumerate("call arrival event process".split(), 1)]
+    began = [(float(at), name) for at, who in enumerate(WHO, 1) for name in (who, f"{who} now")]
+    ended = [(10.0 + at, f"{who} +10") for at, who in enumerate(WHO, 1)]
     assert log == began + ended + [(20.0, "old")]
 
 

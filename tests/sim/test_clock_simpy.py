@@ -1,4 +1,4 @@
-"""The clock as a drop-in: models after the topics of SimPy's guide leave the same trace on it as on SimPy's environment.
+"""The clock as a drop-in: models after the topics of SimPy's guide leave on it the trace that they leave on SimPy.
 
 Every model runs on both, and on a clock whose own lane is busy all the while; by `run`, step by step, and in pieces.
 """
@@ -151,7 +151,11 @@ def one_event_wakes_all_who_wait_in_order(env, log):
 @model
 def callbacks_run_in_order_and_may_be_removed(env, log):
     event = env.timeout(2, "value")
-    event.callbacks += [lambda e: log("first", e.value), lambda e: log("second", e.callbacks), extra := lambda _: log("no")]
+    event.callbacks += [
+        lambda e: log("first", e.value),
+        lambda e: log("second", e.callbacks),
+        extra := lambda _: log("no"),
+    ]
     event.callbacks.remove(extra)
     chained = env.event()
     chained.callbacks.append(lambda e: log("chained", e.value, e.ok))
@@ -357,7 +361,7 @@ def conditions_collect_values(env, log):
         log("both", list((yield AllOf(env, [c, a])).values()))
         log("empty", len((yield env.all_of([]))), len((yield env.any_of([]))))
         log("over", list((yield AnyOf(env, [a, b, c])).values()))
-        own = Condition(env, lambda events, count: count >= 2, [env.timeout(delay, delay) for delay in (3, 1, 2)])
+        own = Condition(env, lambda _, count: count >= 2, [env.timeout(delay, delay) for delay in (3, 1, 2)])
         log("two of three", list((yield own).values()))
 
     env.process(wait())
@@ -616,7 +620,9 @@ def test_until_behaves_as_in_simpy(make):
 def test_until_an_event_that_never_comes_is_the_error_of_simpy():
     def drive(env, log):
         attempt(log, lambda: env.run(until=env.event().callbacks and env.timeout(3)))
-        with pytest.raises(RuntimeError, match='No scheduled events left but "until" event was not triggered') as caught:
+        with pytest.raises(
+            RuntimeError, match='No scheduled events left but "until" event was not triggered'
+        ) as caught:
             env.run(until=env.event())
         log(str(caught.value).partition("<")[0])
 
@@ -643,7 +649,10 @@ def test_callbacks_left_when_a_run_ends_are_run_by_the_next(make):
         yield env.timeout(0.75)
         log("woken by", (yield event))
 
-    assert trace(make, lambda env, log: None, drive) == trace(plain, lambda env, log: None, drive)
+    def start(env, log):
+        log(env.peek() >= 0)
+
+    assert trace(make, start, drive) == trace(plain, start, drive)
 
 
 # ---------------------------------------------------------------- looking on

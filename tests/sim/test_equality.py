@@ -2,9 +2,9 @@
 
 The reference uses nothing of dcsim. Its rules are those of the documentation: first come, first served; what an outage
 cuts short starts again from zero, queued by its arrival; at one instant completions, then arrivals, then outages. A
-rack's power is piecewise constant: a step is booked as power times time whenever it changes, a device that goes from one
-job to the next at one instant changes it by the difference of their powers, and a rack that goes idle is back at its idle
-power exactly.
+rack's power is piecewise constant: a step is booked as power times time whenever it changes, a device that goes from
+one job to the next at one instant changes it by the difference of their powers, and a rack that goes idle is back at
+its idle power exactly.
 """
 
 from __future__ import annotations
@@ -323,7 +323,9 @@ RULES = ["first-fit", "round-robin", "least-loaded"]
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(("seed", "devices", "load"), [(1, 1, 0.9), (2, 2, 0.5), (3, 4, 0.95), (4, 3, 1.1), (5, 2, 0.8)])
+@pytest.mark.parametrize(
+    ("seed", "devices", "load"), [(1, 1, 0.9), (2, 2, 0.5), (3, 4, 0.95), (4, 3, 1.1), (5, 2, 0.8)]
+)
 def test_single_devices(tmp_path, rule, seed, devices, load):
     done, lost = random_case(seed, rule, devices, 400, load).check(tmp_path)
     assert done > 500
