@@ -12,7 +12,7 @@ from dcsim.scenario import Scenario, build
 
 
 def _scenario(pools: Mapping[str, Any], streams: Mapping[str, Any], **rest: Any) -> Scenario:
-    """One rack of `pools` and nothing but its nodes: no supplies, switches, UPS or cooling. `rest` replaces any of it."""
+    """One rack of `pools` and nothing but its nodes: no supplies, switches, UPS, cooling. `rest` replaces any of it."""
     bare = {
         "name": "small",
         "duration": "100 s",

@@ -179,6 +179,7 @@ class JobTable:
 
     def cut_short(self, job: int, time_s: float, work_s: float) -> None:
         """Book the attempt of a job that has just been evicted after `work_s` of service; it waits again."""
+        work_s = max(work_s, 0.0)  # rounding may leave less than nothing of a job evicted as it starts
         charged = [_emptied(column, job) for column in (self.curve_j, self.host_j)]
         self.attempts.append(Attempt(job, self.device[job], self.start_s[job], time_s, work_s, *charged))
         self.start_s[job] = nan

@@ -147,11 +147,11 @@ class Result:
         import pandas as pd
 
         pieces = list(self._source.pieces(name))
-        kinds = {column.name: _EMPTY[column.kind] for column in _TABLES[name]}
-        frame = pd.DataFrame(
-            {name: np.concatenate([empty, *(piece[name] for piece in pieces)]) for name, empty in kinds.items()}
-        )
-        return frame.astype({column.name: "boolean" for column in _TABLES[name] if column.kind == "flag"})
+        columns: dict[str, Any] = {}
+        for column in _TABLES[name]:
+            values = np.concatenate([_EMPTY[column.kind], *(piece[column.name] for piece in pieces)])
+            columns[column.name] = pd.array(values, dtype="boolean") if column.kind == "flag" else values
+        return pd.DataFrame(columns)
 
     # ------------------------------------------------------------ to look at, to keep
 

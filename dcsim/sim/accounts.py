@@ -72,7 +72,7 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
 
 
 def _retimed(model: Model, now: float) -> tuple[IntArray, FloatArray]:
-    """Running jobs that do not end as long after their start as they take at full speed, and their service so far, s."""
+    """Running jobs whose device changed its speed, so that they end at another moment, and their service so far, s."""
     table, worked_s = model.table, dict[int, float]()
     for pool, nodes in model.fleet.nodes.items():
         seconds = table.demands[pool].seconds

@@ -210,7 +210,8 @@ class Clock(simpy.Environment):
             stop_s = until if isinstance(until, int) else float(until)
             if not stop_s > self._now:
                 raise ValueError(f"until ({stop_s}) must be greater than the current simulation time")
-        replaced = "step" in vars(self) or type(self).step is not Clock.step
+        # not `vars(self)`: once its dict has been asked for, an object's attributes are slower for good
+        replaced = getattr(self.step, "__func__", None) is not Clock.step
         try:
             (self._steps if replaced else self._loop)(stop_s)
         except StopSimulation as stop:

@@ -43,8 +43,9 @@ def simulate(
         folder: where relative trace paths are looked up first
 
     SIGINT ends the run early: what is finished is in the result, whose `interrupted` is true; before anything has
-    happened, and a second time outside of a process, it is a KeyboardInterrupt. Raises ScenarioError, CatalogError, PlacementError or
-    TraceError before the run starts when something asked for is impossible, and what a process raises.
+    happened, and a second time outside of a process, it is a KeyboardInterrupt. Raises ScenarioError, CatalogError,
+    PlacementError or TraceError before the run starts when something asked for is impossible, and later whatever a
+    process raises.
     """
     started = time.perf_counter()
     if seed is not None:

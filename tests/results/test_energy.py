@@ -89,7 +89,7 @@ def test_cores_are_paid_at_the_node_and_not_at_the_chip(scenario, pool, jobs_at)
     assert energies(result.jobs, "loaded")[0] == pytest.approx([1200.0, 1200.0, 3600.0, 3600.0, 3600.0])
 
 
-def test_jobs_of_a_cpu_only_node_share_its_square_root_curve(scenario, pool, jobs_at):
+def test_jobs_of_a_cpu_only_node_share_its_square_root_curve(scenario, jobs_at):
     node = {"nodes": 1, "node": {"cores": 4, "host": {"shape": "sqrt", "idle": "100 W", "max": "200 W"}}}
     work = jobs_at(["pool"], [(0.0, 20.0), (10.0, 10.0)], needs={"devices": 0, "cores": 2})
     more = jobs_at(["pool"], [(50.0, 10.0)], needs={"devices": 0, "cores": 1})

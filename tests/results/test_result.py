@@ -101,7 +101,7 @@ def test_attempts_of_jobs_that_were_cut_short(scenario, pool, jobs_at):
         ],
     )
     result = simulate(run)
-    # The first job loses 10 s and 25 s and runs from 45 to 75 s; the second loses 59 s, waits until 75 s and then runs on.
+    # The first job loses 10 s and 25 s and runs from 45 to 75 s; the second loses 59 s and waits until 75 s.
     expected = [
         (0, 1, 0.0, 10.0, 10.0, "evicted"),
         (0, 2, 15.0, 40.0, 25.0, "evicted"),
@@ -110,7 +110,9 @@ def test_attempts_of_jobs_that_were_cut_short(scenario, pool, jobs_at):
         (1, 2, 75.0, None, 25.0, "running"),
     ]
     table = result.attempts[["job", "attempt", "start_s", "end_s", "work_s", "outcome"]]
-    assert [tuple(None if pd.isna(value) else value for value in row) for row in table.itertuples(index=False)] == expected
+    assert [
+        tuple(None if pd.isna(value) else value for value in row) for row in table.itertuples(index=False)
+    ] == expected
     jobs = result.jobs.set_index("job")
     assert jobs["attempts"].tolist() == [3, 2, 0]
     assert jobs["lost_s"].tolist() == [35.0, 59.0, 0.0]

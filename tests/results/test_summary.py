@@ -125,7 +125,7 @@ def test_every_key_is_documented_and_a_full_run_has_nearly_all(scenario):
 
 
 def test_water_carbon_and_money_by_hand(scenario, round_numbers, monkeypatch):
-    # One job of 50 s at 10 W of chip on two boards of 15 W idle: 100 s x 30 W + 500 J = 3500 J, and the switch's 2000 J.
+    # One job of 50 s at 10 W of chip on two boards of 15 W idle: 100 s x 30 W + 500 J = 3500 J; the switch: 2000 J.
     profile = SampledProfile(np.array([50.0]), np.array([500.0]))
     monkeypatch.setattr("dcsim.sim.demand.spiking_profile", lambda *_, **__: profile)
     pools = {"pool": {"nodes": 2, "system": "board-test", "price": "2 kUSD"}}

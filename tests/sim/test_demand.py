@@ -102,7 +102,7 @@ def two_kinds():
 @pytest.mark.parametrize(
     ("error", "message", "needs"),
     [
-        (ScenarioError, "streams.work.needs.kind: .*several device kinds \\(fast, slow\\); say which kind", {}),
+        (ScenarioError, r"streams.work.needs.kind: .*several device kinds \(fast, slow\); say which kind", {}),
         (ScenarioError, "no device kind 'fats' there; did you mean 'fast'", {"kind": "fats"}),
         (PlacementError, "a job needs 3 x fast at once; pool 'pool' has 2 nodes", {"kind": "fast", "devices": 3}),
         (PlacementError, "a job needs 1 x fast, 3 cores at once; pool 'pool' has", {"kind": "fast", "cores": 3}),

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -150,7 +151,7 @@ def test_rounding_makes_no_sliver_of_a_last_interval(scenario, pool, jobs_at, in
     result = simulate(run)
     span, end = (float(text.removesuffix(" s")) for text in (interval, duration))
     edges = [*result.facility["time_s"], end]
-    widths = [later - earlier for earlier, later in zip(edges, edges[1:], strict=False)]
+    widths = [later - earlier for earlier, later in pairwise(edges)]
     assert len(widths) == round(end / span + 0.4)
     assert min(widths) > 0.09
     assert result.racks["compute_w"].between(10.0 - 1e-9, 30.0).all()

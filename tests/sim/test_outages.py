@@ -63,7 +63,7 @@ def test_a_failing_node_takes_all_its_jobs_and_no_other(scenario, pool, jobs_at,
 
 
 def test_a_gang_dies_as_one_and_frees_the_nodes_that_live(scenario, pool, jobs_at):
-    # Four of six devices for 50 s, then the node of two of them fails; the two others on its second node are free again.
+    # Four of six devices for 50 s, then the node of two of them fails; the two others on another node are free again.
     run = scenario(
         {"pool": pool(nodes=3, devices=2)},
         {"work": jobs_at(["pool"], [(0.0, 50.0, 4), (5.0, 10.0, 3)])},
