@@ -65,23 +65,23 @@ class ProfileServer:
         job = self.job
         self.next_event_s = inf
         if not hand_over:
-            self.release(time_s)
+            cell = self.cell  # `Cell.change`, written out because every job passes here
+            cell.energy_j += cell.power_w * (time_s - cell.since_s)
+            cell.since_s = time_s
+            cell.use_moment_s += time_s
+            cell.holders = holders = cell.holders - 1
+            if holders:
+                cell.power_w -= self.power_w
+            else:
+                cell.power_w = cell.idle_w
+                cell.partly = 0.0
+            self.power_w = 0.0
+            self.job = -1
         return job
 
     def release(self, time_s: float) -> None:
-        """Go back to idle power."""
-        cell = self.cell  # `Cell.change`, written out because every job passes here
-        cell.energy_j += cell.power_w * (time_s - cell.since_s)
-        cell.since_s = time_s
-        cell.use_moment_s += time_s
-        cell.holders = holders = cell.holders - 1
-        if holders:
-            cell.power_w -= self.power_w
-        else:
-            cell.power_w = cell.idle_w
-            cell.partly = 0.0
-        self.power_w = 0.0
-        self.job = -1
+        """Go back to idle power after a hand-over that did not come."""
+        self.advance(time_s, False)
 
     def set_speed(self, time_s: float, factor: float) -> None:
         """Run at `factor` > 0 of full speed and dynamic power."""

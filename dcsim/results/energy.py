@@ -15,10 +15,13 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from dcsim.results.account import BOUNDARIES, RunAccount
 from dcsim.results.recorder import JobBlock
 from dcsim.service import FloatArray, IntArray, Service
+
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def parts(account: RunAccount, block: JobBlock) -> JobParts:
     pool = np.where(started, account.pool_of(table.devices(rows)), -1)
     held_s = np.where(started, np.where(running, account.until_s, end_s) - start_s, 0.0)
     worked_s, dynamic_j = np.zeros(count), np.zeros((3, count))
-    services = [(service, pool == number, number) for number, service in _services(account, block)]
+    services = [(service, _where(pool == number), number) for number, service in _services(account, block)]
     for _, here, number in services:
         seconds = np.frombuffer(table.demands[account.pools[number].name].seconds)[rows][here]
         worked_s[here] = np.where(running[here], np.minimum(held_s[here], seconds), seconds)
@@ -56,6 +59,11 @@ def parts(account: RunAccount, block: JobBlock) -> JobParts:
         if column:
             dynamic_j[level] += np.frombuffer(column)[rows]
     return JobParts(pool, worked_s, account.devices_of(rows, pool) * held_s, dynamic_j)
+
+
+def _where(chosen: BoolArray) -> BoolArray | slice:
+    """The same as an index; a slice where all are chosen, which they mostly are, because that copies nothing."""
+    return slice(None) if chosen.all() else chosen
 
 
 def _services(account: RunAccount, block: JobBlock) -> Iterator[tuple[int, Service]]:
@@ -115,8 +123,8 @@ def rates(account: RunAccount) -> Rates:
     for block in account.table.blocks:
         row = streams.index(block.stream)
         found = parts(account, block)
-        started = found.pool >= 0
-        pool = found.pool if started.all() else found.pool[started]
+        started = _where(found.pool >= 0)
+        pool = found.pool[started]
         busy_s[row] += np.bincount(pool, found.busy_s[started], pools)
         for level in range(3):
             dynamic_j[row, level] += np.bincount(pool, found.dynamic_j[level, started], pools)

@@ -130,7 +130,7 @@ class Result:
 
     @cached_property
     def attempts(self) -> pd.DataFrame:
-        """A row per start of every job that started more than once."""
+        """A row per start of every job that an outage cut short."""
         return self._frame("attempts")
 
     @cached_property

@@ -367,9 +367,9 @@ def _offered_load(account: RunAccount) -> float:
     for block in account.table.blocks:
         rows = block.rows(account.arrived(block))
         job_class = np.frombuffer(account.table.job_class, np.uint16)[rows]
-        pools = account.class_pool[job_class]
-        for number in np.unique(pools).tolist():
-            here = pools == number
+        present = np.bincount(job_class, minlength=classes) > 0
+        for number in set(account.class_pool[present].tolist()):
             seconds = np.frombuffer(account.table.demands[account.pools[number].name].seconds)[rows]
-            asked_s += np.bincount(job_class[here], seconds[here], classes)
+            on_pool = np.bincount(job_class, seconds, classes)
+            asked_s += np.where(account.class_pool == number, on_pool, 0.0)
     return float((asked_s @ account.class_load).max()) / account.until_s

@@ -213,7 +213,7 @@ class Needs(Part):
     """Resources that one job holds from start to end, on one pool."""
 
     devices: Annotated[int, Field(ge=0, le=100_000)] = 1
-    """Device slots held at once (a gang starts together); 0 for a CPU-only job."""
+    """Devices held at once, a slot of each (a gang starts together); 0 for a CPU-only job."""
     kind: Name | None = None
     """Device kind, where a node has several."""
     cores: Annotated[int, Field(ge=0, le=4096)] = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from heapq import heapify, heappop, heappush
 
 from dcsim.scheduling.registry import Registry
@@ -50,6 +50,10 @@ class Slots(ABC):
     @abstractmethod
     def give(self, server: Server) -> None:
         """Free one slot of `server`."""
+
+    def ways(self) -> tuple[Callable[[], Server | None], Callable[[Server], None]]:
+        """`take` and `give`, or something that does the same for less: the dispatcher calls each once per job."""
+        return self.take, self.give
 
     @abstractmethod
     def _fill(self, places: list[int]) -> None:
@@ -98,8 +102,20 @@ class FirstFit(Slots):
 class RoundRobin(Slots):
     """Free devices in rotation: the one that has been free, or back from an outage, for longest."""
 
+    def __init__(self, servers: Sequence[Server], slots: int) -> None:
+        self._turn: deque[Server] = deque()
+        super().__init__(servers, slots)
+
+    def ways(self) -> tuple[Callable[[], Server | None], Callable[[Server], None]]:
+        """With one slot a device, no more than the two ends of the rotation."""
+        if self.slots > 1:
+            return super().ways()
+        turn, popleft = self._turn, self._turn.popleft
+        return (lambda: popleft() if turn else None), turn.append
+
     def _fill(self, places: list[int]) -> None:
-        self._turn = deque(self.servers[place] for place in places)
+        self._turn.clear()
+        self._turn.extend([self.servers[place] for place in places])
 
     def _offered(self) -> Collection[int]:
         return [server.place for server in self._turn]

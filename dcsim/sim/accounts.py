@@ -33,10 +33,6 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
     """Result of a run that has stopped; its meters and plants have been read."""
     now = float(model.clock.now)
     model.table.gather()
-    for nodes in model.fleet.nodes.values():
-        for node in nodes:
-            for server in node.servers:
-                server.charge(now)
     sites = [_site(model, plant) for plant in model.plants.values()]
     account = RunAccount(
         scenario=model.scenario,
@@ -46,7 +42,7 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
         sites=sites,
         cells=_cells(model),
         device_pool=model.cluster.cell_pool[model.cluster.node_cell[model.cluster.device_node]],
-        retimed=_retimed(model, now),
+        retimed=_charged(model, now),
         class_devices=_class_devices(model),
         class_pool=np.array([kind.lane.pools[0].number for kind in model.fleet.classes]),
         class_load=_class_load(model),
@@ -71,12 +67,13 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
     return Result.of(account)
 
 
-def _retimed(model: Model, now: float) -> tuple[IntArray, FloatArray]:
-    """Running jobs whose device changed its speed, so that they end at another moment, and their service so far, s."""
+def _charged(model: Model, now: float) -> tuple[IntArray, FloatArray]:
+    """Charge the running jobs; return those whose device has changed its speed, and their service so far, s."""
     table, worked_s = model.table, dict[int, float]()
     for pool, nodes in model.fleet.nodes.items():
         seconds = table.demands[pool].seconds
         for server in (server for node in nodes for server in node.servers):
+            server.charge(now)
             for job in server.jobs():
                 done_s = seconds[job] - server.left(now, job)
                 if abs(table.start_s[job] + done_s - now) > _SAME * now:

@@ -19,6 +19,7 @@ from math import inf
 
 from simpy.events import Event
 
+from dcsim.errors import ScenarioError, nearest
 from dcsim.results.recorder import JobTable
 from dcsim.scheduling.nodes import Node, Nodes, Request
 from dcsim.scheduling.slots import Slots
@@ -115,11 +116,21 @@ class Dispatcher:
         yield from (job for _, job in sorted(entry for lane in lanes for entry in lane.waiting))
 
     def start(self, job: int, pool: str | None = None) -> bool:
-        """Start a waiting job on the first of its pools (or on `pool`) that has room now; False when none has."""
+        """Start a waiting job on the first of its pools (or on `pool`) that has room now; False when none has.
+
+        ScenarioError for a job that does not wait or may not run on `pool`.
+        """
+        if not 0 <= job < len(self.table):
+            raise ScenarioError(f"start({job}): no such job")
         kind = self.classes[self.table.job_class[job]]
+        entry, names = (self.table.arrival_of(job), job), [each.name for each in kind.lane.pools]
+        if entry not in kind.lane.waiting:
+            raise ScenarioError(f"start({job}): the job does not wait")
+        if pool is not None and pool not in names:
+            raise ScenarioError(f"start({job}): the job may not run on pool '{pool}'{nearest(pool, names)}")
         for candidate in kind.lane.pools:
             if pool in {None, candidate.name} and self._place(candidate, kind, job):
-                kind.lane.waiting.remove(next(entry for entry in kind.lane.waiting if entry[1] == job))
+                kind.lane.waiting.remove(entry)
                 self._left_queue(kind)
                 return True
         return False
@@ -137,7 +148,7 @@ class Dispatcher:
         placement = pool.placement
         if len(kind.lane.pools) > 1 or not isinstance(placement, Slots) or kind.requests[pool.name].devices > 1:
             return lambda job: self._arrive(kind, job)
-        clock, take, finish = self.clock, placement.take, pool.finish
+        clock, (take, _), finish = self.clock, placement.ways(), pool.finish
         calls, ids = clock.timed_calls
         start_s, device = self.table.start_s, self.table.device
 
@@ -240,7 +251,7 @@ class Dispatcher:
         """What the clock calls when a server of `pool` may have something to do."""
         clock, end_s, held = self.clock, self.table.end_s, self._held
         # jobs that are placed by node are held, and so never given back here
-        give = pool.placement.give if isinstance(pool.placement, Slots) else _placed_by_node
+        give = pool.placement.ways()[1] if isinstance(pool.placement, Slots) else _placed_by_node
         calls, ids = clock.timed_calls
 
         done = 0

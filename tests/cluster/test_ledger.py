@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcsim.cluster.ledger import Cell
@@ -41,6 +41,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STEPS, st.floats(0.0, 5e4))
 def test_integrals_against_the_sum_over_jobs(steps, idle_w):
     """Every job adds its watts and its share from its start to its end."""

@@ -113,6 +113,7 @@ ACTIONS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(ACTIONS)
 def test_energy_is_watts_times_work_whatever_happens(actions):
     """Work done is energy drawn: at every speed, for jobs that end and jobs that are evicted."""

@@ -1,4 +1,4 @@
-"""Runs the examples of a documentation page: `python tests/docs/examples.py` (or `make golden`) writes their outputs afresh.
+"""Runs the examples of the documentation. `python tests/docs/examples.py` (`make golden`) writes their outputs afresh.
 
     ```... title="NAME"       is written to the file NAME, whatever its language
     ```python                 is run, all of a page in one namespace
@@ -26,10 +26,11 @@ from dcsim.cli import call
 os.environ.setdefault("MPLBACKEND", "agg")
 
 ROOT = Path(__file__).parents[2]
+NAMES = {"README.md", "tutorial.md", "energy.md", "gpu.md", "python.md", "catalog.md"}
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
-    if path.parent.name in ("howto", ROOT.name) or path.name in ("tutorial.md", "energy.md", "gpu.md", "python.md", "catalog.md")
+    if path.name in NAMES or path.parent.name == "howto"
 )
 
 _FENCE = re.compile(r"^```(?P<language>\w+)(?P<options>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)

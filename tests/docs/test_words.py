@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "mkdocs.yml", ROOT / "Makefile")]
-TERMS = """arrival rate, service time, offered load, utilisation, wait, sojourn time, slowdown, goodput, SLO attainment, TTFT,
-TPOT, ITL, JCT, PUE, ITUE, TUE, WUE, CUE, IT power, TDP, MTBF, MTTR, synaptic operation, neuron update, spike, timestep,
-fan-in, barrier, replication, common random numbers, warm-up"""
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "mkdocs.yml", ROOT / "Makefile"]
+TERMS = """arrival rate, service time, offered load, utilisation, wait, sojourn time, slowdown, goodput,
+SLO attainment, TTFT, TPOT, ITL, JCT, PUE, ITUE, TUE, WUE, CUE, IT power, TDP, MTBF, MTTR, synaptic operation,
+neuron update, spike, timestep, fan-in, barrier, replication, common random numbers, warm-up"""
 
 
 @pytest.mark.parametrize("term", [term.strip() for term in TERMS.replace("\n", " ").split(",")])

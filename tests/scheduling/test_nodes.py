@@ -243,7 +243,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.parametrize("rule", NODE_RULES)
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(count=st.integers(1, 6), gpus=st.integers(1, 3), steps=STEPS)
 def test_rule_against_brute_force(rule, count, gpus, steps):
     nodes = build(count, rule, gpus=gpus, npus=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcsim.scheduling.slots import PLACEMENTS, FirstFit, LeastLoaded, RoundRobin, Slots
@@ -167,6 +167,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.parametrize("rule", ["first-fit", "round-robin", "least-loaded"])
+@settings(deadline=None)
 @given(nodes=st.integers(1, 5), per_node=st.integers(1, 3), slots=st.integers(1, 3), steps=STEPS)
 def test_rule_against_brute_force(rule, nodes, per_node, slots, steps):
     """Takes, gives, and outages of nodes, whose jobs are given back before they are withdrawn."""

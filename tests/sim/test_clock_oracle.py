@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import inf
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dcsim.sim.clock import Clock
+
+SETTINGS = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 DELAYS = st.sampled_from([0.0, 0.0, 0.5, 1.0, 1.0, 2.0, 3.5])
 
@@ -171,7 +173,7 @@ def expected(program):
     return oracle.log, moments
 
 
-@settings(max_examples=250, deadline=None)
+@settings(SETTINGS)
 @given(PROGRAMS)
 def test_order_is_that_of_a_sorted_list(program):
     log, moments = expected(program)
@@ -183,7 +185,7 @@ def test_order_is_that_of_a_sorted_list(program):
     assert machine.clock.peek() == inf
 
 
-@settings(max_examples=150, deadline=None)
+@settings(SETTINGS)
 @given(PROGRAMS, st.lists(st.sampled_from(["step", 0.25, 0.5, 1.0, "run to the next"]), max_size=8))
 def test_steps_and_pieces_are_the_same_run(program, pieces):
     log, moments = expected(program)

@@ -165,7 +165,7 @@ def test_a_size_that_first_comes_late_in_a_long_trace_fits_a_busy_pool(scenario,
 
 def test_processors_of_a_trace_need_devices(scenario, pool, jobs_at):
     work = jobs_at(["pool"], [(0.0, 10.0, 2)], needs={"devices": 0, "cores": 1})
-    with pytest.raises(ScenarioError, match="streams.work.needs.devices: found 0, but the trace says"):
+    with pytest.raises(ScenarioError, match=r"streams.work.needs.devices: found 0, but the trace says"):
         simulate(scenario({"pool": pool(cores=4)}, {"work": work}))
 
 

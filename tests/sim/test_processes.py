@@ -185,6 +185,27 @@ def test_own_scheduler_decides_arrivals_of_one_instant_together(scenario, pool, 
     assert seen == [(5.0, [0, 1, 2])]
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ((0, None), r"start\(0\): the job does not wait"),
+        ((9, None), r"start\(9\): no such job"),
+        ((-1, None), r"start\(-1\): no such job"),
+        ((1, "pol"), r"start\(1\): the job may not run on pool 'pol'; did you mean 'pool'"),
+    ],
+)
+def test_own_scheduler_that_starts_what_it_cannot(scenario, pool, jobs_at, asked, message):
+    def schedule(model):
+        yield model.dispatcher.wake
+        assert model.dispatcher.start(0)
+        yield model.dispatcher.wake
+        model.dispatcher.start(*asked)
+
+    run = scenario({"pool": pool(devices=4)}, {"work": jobs_at(["pool"], JOBS)})
+    with pytest.raises(ScenarioError, match=message):
+        simulate(run, processes={"scheduler": schedule})
+
+
 def test_own_scheduler_that_gates_jobs_by_the_hour(scenario, pool, jobs_at):
     def schedule(model):
         while True:
