@@ -73,7 +73,7 @@ class Nodes:
             self._refresh(place)
 
     def take(self, request: Request) -> list[Server] | None:
-        """Servers for one job, the host's last; None when nothing fits now. The caller admits the job on each."""
+        """Servers for one job, the hosts' last; None when nothing fits now. The caller admits the job on each."""
         kind = request.kind or (self.kinds[0] if self.kinds else "")
         per_node = len(self.nodes[0].devices.get(kind, ()))
         if request.devices > per_node:
@@ -101,7 +101,7 @@ class Nodes:
         self._refresh(self._place[node.number])
 
     def admitted(self, servers: Sequence[Server]) -> None:
-        """The job of the last `take` now runs on these servers: their free shares have shrunk."""
+        """The job of the last `take` now runs on these servers, or has left them: their free shares have changed."""
         for place in {self._place[server.node] for server in servers}:
             self._refresh(place)
 
@@ -136,6 +136,7 @@ class Nodes:
         servers: list[Server] = []
         for before, place in enumerate(places):
             servers += self._hold(place, request, kind, min(per_node, request.devices - before * per_node))
+        servers.sort(key=lambda server: server is self.nodes[self._place[server.node]].host)
         return servers or None
 
     def _hold(self, place: int, request: Request, kind: str, devices: int) -> list[Server]:

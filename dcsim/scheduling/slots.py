@@ -7,11 +7,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Sized
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 from dcsim.scheduling.registry import Registry
 from dcsim.service import Server
+
+
+class Ways(NamedTuple):
+    """How to take a slot and to give one back."""
+
+    free: Sized
+    """empty when there is none to take for certain"""
+    take: Callable[[], Server | None]
+    give: Callable[[Server], None]
 
 
 class Slots(ABC):
@@ -51,9 +61,9 @@ class Slots(ABC):
     def give(self, server: Server) -> None:
         """Free one slot of `server`."""
 
-    def ways(self) -> tuple[Callable[[], Server | None], Callable[[Server], None]]:
+    def ways(self) -> Ways:
         """`take` and `give`, or something that does the same for less: the dispatcher calls each once per job."""
-        return self.take, self.give
+        return Ways((True,), self.take, self.give)
 
     @abstractmethod
     def _fill(self, places: list[int]) -> None:
@@ -106,12 +116,9 @@ class RoundRobin(Slots):
         self._turn: deque[Server] = deque()
         super().__init__(servers, slots)
 
-    def ways(self) -> tuple[Callable[[], Server | None], Callable[[Server], None]]:
+    def ways(self) -> Ways:
         """With one slot a device, no more than the two ends of the rotation."""
-        if self.slots > 1:
-            return super().ways()
-        turn, popleft = self._turn, self._turn.popleft
-        return (lambda: popleft() if turn else None), turn.append
+        return super().ways() if self.slots > 1 else Ways(self._turn, self._turn.popleft, self._turn.append)
 
     def _fill(self, places: list[int]) -> None:
         self._turn.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from math import inf
 from math import ceil
 
 import numpy as np
@@ -69,13 +70,16 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
 
 def _charged(model: Model, now: float) -> tuple[IntArray, FloatArray]:
     """Charge the running jobs; return those whose device has changed its speed, and their service so far, s."""
-    table, worked_s = model.table, dict[int, float]()
+    table, worked_s, seen = model.table, dict[int, float](), set[int]()
     for pool, nodes in model.fleet.nodes.items():
         seconds = table.demands[pool].seconds
         for server in (server for node in nodes for server in node.servers):
+            if server.next_event_s == inf:  # idle
+                continue
             server.charge(now)
-            for job in server.jobs():
-                done_s = seconds[job] - server.left(now, job)
+            for job in set(server.jobs()) - seen:
+                seen.add(job)
+                done_s = seconds[job] - model.dispatcher.left(job, server)
                 if abs(table.start_s[job] + done_s - now) > _SAME * now:
                     worked_s[job] = done_s
     return np.array(list(worked_s), np.int64), np.array(list(worked_s.values()))

@@ -13,9 +13,9 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappush
-from math import inf
+from math import fsum, inf
 
 from simpy.events import Event
 
@@ -72,6 +72,18 @@ class JobClass:
     queue: Queue
 
 
+@dataclass(slots=True)
+class Holding:
+    """What a job on several servers, or placed by node, holds from start to end."""
+
+    pool: Pool
+    servers: list[Server]
+    """its devices, and behind them the hosts whose cores it holds"""
+    devices: int
+    done: list[Server] = field(default_factory=list)
+    """servers that have done their part already, faster than others"""
+
+
 class Dispatcher:
     """Starts and ends jobs on the clock and keeps their columns."""
 
@@ -80,7 +92,7 @@ class Dispatcher:
         self._in_order = False
         self.wake: Event = clock.event()
         """fires at the end of an instant at which jobs arrived or devices came free, unless `in_order`"""
-        self._held: dict[int, tuple[Pool, list[Server]]] = {}  # jobs on several servers, or placed by node
+        self._held: dict[int, Holding] = {}  # jobs on several servers, or placed by node
         for pool in self.pools:
             pool.finish = self._finisher(pool)
 
@@ -148,13 +160,14 @@ class Dispatcher:
         placement = pool.placement
         if len(kind.lane.pools) > 1 or not isinstance(placement, Slots) or kind.requests[pool.name].devices > 1:
             return lambda job: self._arrive(kind, job)
-        clock, (take, _), finish = self.clock, placement.ways(), pool.finish
+        clock, finish = self.clock, pool.finish
+        free, take, _ = placement.ways()
         calls, ids = clock.timed_calls
         start_s, device = self.table.start_s, self.table.device
 
         def arrive(job: int) -> None:
             """`_arrive` and `_admit` for one slot on one pool, in one piece: every job passes here."""
-            server = None if pool.queued else take()
+            server = take() if free and not pool.queued else None
             if server is None:
                 self._wait(kind, job)
                 return
@@ -228,7 +241,8 @@ class Dispatcher:
         self.table.start_s[job] = now
         self.table.device[job] = servers[0].index
         if len(servers) > 1 or isinstance(pool.placement, Nodes):
-            self._held[job] = (pool, servers)
+            devices = self.classes[self.table.job_class[job]].requests[pool.name].devices
+            self._held[job] = Holding(pool, servers, devices or 1)
         for server in servers:
             before_s = server.next_event_s
             server.admit(now, job)
@@ -240,10 +254,22 @@ class Dispatcher:
             self.clock.call_at(server.next_event_s, pool.finish, server)
 
     def set_speed(self, pool: Pool, server: Server, factor: float) -> None:
-        """Run one device at `factor` > 0 of full speed and dynamic power from now on (throttling, power caps)."""
+        """Run one device at `factor` > 0 of full speed and dynamic power from now on (throttling, power caps).
+
+        A job on several devices ends when the slowest of them has done its part.
+        """
         before_s = server.next_event_s
         server.set_speed(self.clock._now, factor)
         self._arm(pool, server, before_s)
+
+    def left(self, job: int, server: Server) -> float:
+        """Service that a job which runs on `server` still lacks, s at full speed: the mean over its devices."""
+        now, holding = self.clock._now, self._held.get(job)
+        if holding is None:
+            return server.left(now, job)
+        devices = holding.servers[: holding.devices]
+        lacks = [0.0 if device in holding.done else device.left(now, job) for device in devices]
+        return lacks[0] if min(lacks) == max(lacks) else fsum(lacks) / len(lacks)
 
     # ------------------------------------------------------------ completions
 
@@ -251,7 +277,7 @@ class Dispatcher:
         """What the clock calls when a server of `pool` may have something to do."""
         clock, end_s, held = self.clock, self.table.end_s, self._held
         # jobs that are placed by node are held, and so never given back here
-        give = pool.placement.ways()[1] if isinstance(pool.placement, Slots) else _placed_by_node
+        give = pool.placement.ways().give if isinstance(pool.placement, Slots) else _placed_by_node
         calls, ids = clock.timed_calls
 
         done = 0
@@ -268,14 +294,17 @@ class Dispatcher:
                 heappush(calls, (due_s, next(ids), finish, server))
             if job < 0:
                 return
-            end_s[job] = now
-            done += 1
             if held and job in held:
                 if queued:
                     server.release(now)
-                self._let_go(job, server)
+                if self._part_done(job, server):
+                    end_s[job] = now
+                    done += 1
                 self._serve(pool)
-            elif queued:
+                return
+            end_s[job] = now
+            done += 1
+            if queued:
                 self._succeed(pool, server)
             else:
                 give(server)
@@ -283,20 +312,39 @@ class Dispatcher:
         pool.finished = lambda: done
         return finish
 
-    def _let_go(self, job: int, gone_from: Server) -> None:
-        """Free everything that a job on several servers (or placed by node) holds; it has left one of them already."""
-        pool, servers = self._held.pop(job)
-        now = self.clock._now
+    def _part_done(self, job: int, server: Server) -> bool:
+        """One server of several is done with a job, which ends with the last of them; whether that was it."""
+        now, holding = self.clock._now, self._held[job]
+        others = (other for other in holding.servers if other is not server and other not in holding.done)
+        if all(other.left(now, job) <= 0.0 for other in others):
+            self._let_go(job, server)
+            return True
+        holding.done.append(server)
+        if isinstance(holding.pool.placement, Nodes):
+            holding.pool.placement.admitted([server])
+        else:
+            holding.pool.placement.give(server)
+        return False
+
+    def _let_go(self, job: int, gone_from: Server | None) -> None:
+        """Free everything that a held job holds; it may have left one of its servers already."""
+        holding, now = self._held.pop(job), self.clock._now
+        pool, servers = holding.pool, holding.servers
+        if holding.done:
+            servers = [server for server in servers if server not in holding.done]
         for server in servers:
             if server is not gone_from:
-                before_s = server.next_event_s
-                server.evict(now, job)
-                self._arm(pool, server, before_s)
+                self._take_out(pool, server, job, now)
         if isinstance(pool.placement, Nodes):
-            pool.placement.give(self.classes[self.table.job_class[job]].requests[pool.name], servers)
+            pool.placement.give(self.classes[self.table.job_class[job]].requests[pool.name], holding.servers)
         else:
             for server in servers:
                 pool.placement.give(server)
+
+    def _take_out(self, pool: Pool, server: Server, job: int, now: float) -> None:
+        before_s = server.next_event_s
+        server.evict(now, job)
+        self._arm(pool, server, before_s)
 
     def _succeed(self, pool: Pool, server: Server) -> None:
         """A slot came free while jobs wait: hand it over if the next job is content with it."""
@@ -367,12 +415,11 @@ class Dispatcher:
 
     def _evict(self, pool: Pool, server: Server, job: int) -> None:
         table, now = self.table, self.clock._now
-        before_s = server.next_event_s
-        work_s = table.demands[pool.name].seconds[job] - server.evict(now, job)
-        self._arm(pool, server, before_s)
+        work_s = table.demands[pool.name].seconds[job] - self.left(job, server)
         if job in self._held:
-            self._let_go(job, server)
+            self._let_go(job, None)
         elif isinstance(pool.placement, Slots):
+            self._take_out(pool, server, job, now)
             pool.placement.give(server)
         table.cut_short(job, now, work_s)
         kind = self.classes[table.job_class[job]]

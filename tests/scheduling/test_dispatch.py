@@ -253,6 +253,64 @@ def test_gang_over_several_nodes(cores):
     assert first["energy_node_marginal_j"] == pytest.approx(5 * 200.0 * 10.0 + (3 * 50.0 * 10.0 if cores else 0.0))
 
 
+# ---------------------------------------------------------------- throttling
+
+
+def speeds(*changes):
+    """A process that sets the speed of one device of pool `a`: (moment, number of its node, number on it, factor)."""
+
+    def throttle(model):
+        for moment, node, number, factor in changes:
+            yield model.clock.timeout(moment - model.clock.now)
+            server = model.fleet.nodes["a"][node].servers[number]
+            model.dispatcher.set_speed(model.fleet.pool("a"), server, factor)
+
+    return {"throttle": throttle}
+
+
+def test_gang_ends_with_its_slowest_device():
+    """Half speed from 4 s to 8 s on one of two: its part ends at 12 s, and the other is free from 10 s on."""
+    streams = {"gang": stream([0.0], 10.0, devices=2), "one": stream([5.0, 5.0], 3.0)}
+    jobs, result = run({"a": pool(2)}, streams, processes=speeds((4.0, 0, 0, 0.5), (8.0, 0, 0, 1.0)))
+    assert times(jobs["gang"]) == [(0.0, 12.0)]
+    assert times(jobs["one"]) == [(10.0, 13.0), (12.0, 15.0)]
+    energy_j = result.jobs.set_index("stream")["energy_chip_marginal_j"]
+    assert energy_j["gang"] == pytest.approx(2 * 200.0 * 10.0)
+    assert energy_j["one"].tolist() == pytest.approx([600.0, 600.0])
+
+
+def test_gang_that_loses_a_node_has_done_the_mean_work_of_its_devices():
+    """At 6 s one device has done 6 s of work and the throttled one 4.5 s."""
+    _, result = run(
+        {"a": pool(2)},
+        {"gang": stream([0.0], 10.0, devices=2)},
+        outages=[("a", 1, 6.0, 1.0)],
+        processes=speeds((3.0, 0, 0, 0.5), (6.5, 0, 0, 1.0)),
+    )
+    assert result.jobs["lost_s"].tolist() == [5.25]
+    assert result.jobs["end_s"].tolist() == [17.0]
+    assert result.jobs["energy_chip_marginal_j"].tolist() == pytest.approx([400.0 * 15.25])
+
+
+def test_device_and_cores_of_one_job_each_at_their_speed():
+    """The job ends with its throttled device; its cores are busy no longer than their own work, and held to the end."""
+    node = pool(1, cores=2, host={"idle": "50 W", "max": "150 W"}, gpu=(2, 1))
+    streams = {"s": stream([0.0, 1.0], 10.0, cores=2)}
+    jobs, result = run({"a": node}, streams, processes=speeds((4.0, 0, 0, 0.5)))
+    assert times(jobs["s"]) == [(0.0, 16.0), (16.0, 36.0)]
+    assert result.jobs["energy_node_marginal_j"].tolist() == pytest.approx([2000.0 + 1000.0] * 2)
+
+
+def test_run_that_stops_in_the_middle_of_throttled_jobs():
+    _, result = run({"a": pool(3)}, {"s": stream([0.0], 90.0, devices=3)}, duration_s=40.0,
+                    processes=speeds((10.0, 0, 0, 0.5), (20.0, 1, 0, 0.25)))  # fmt: skip
+    assert result.jobs["status"].tolist() == ["running"]
+    assert result.jobs["energy_chip_marginal_j"].tolist() == pytest.approx([200.0 * (25.0 + 25.0 + 40.0)])
+
+
+# ---------------------------------------------------------------- impossible
+
+
 def test_job_that_never_fits_is_refused_before_the_run():
     with pytest.raises(PlacementError, match=r"streams\.s: a job needs 3 x gpu at once; pool 'a' has 2 nodes"):
         run({"a": pool(2)}, {"s": stream([0.0], 1.0, devices=3)})

@@ -16,7 +16,7 @@ from dcsim.scheduling.slots import Slots
 from dcsim.sim import simulate
 
 LOOKS = 60
-SECONDS = st.sampled_from([0.5, 1.0, 2.0, 3.0, 7.5])
+SECONDS = st.sampled_from([1.0, 2.0, 3.0, 7.5])
 
 
 @st.composite
@@ -28,7 +28,7 @@ def pools(draw):
     for device in devices.values():
         device["power"] = {"shape": draw(st.sampled_from(["linear", "sqrt"])), "idle": "50 W", "max": "300 W"}
     node = {"devices": devices, "cores": 4, "memory": "8 B", "host": {"shape": "sqrt", "idle": "20 W", "max": "90 W"}}
-    return {"nodes": draw(st.integers(1, 4)), "node": node}
+    return {"nodes": draw(st.integers(1, 3)), "node": node}
 
 
 @st.composite
@@ -41,7 +41,7 @@ def streams(draw):
         needs["cores"] = draw(st.sampled_from([0, 0, 1, 3]))
         if needs["devices"] == 1:
             needs["share"] = draw(st.sampled_from([1.0, 1.0, 0.5, 0.3]))
-    times = draw(st.lists(st.integers(0, 40).map(float), min_size=1, max_size=12))
+    times = draw(st.lists(st.integers(0, 12).map(float), min_size=3, max_size=20))
     return {
         "arrivals": {"kind": "schedule", "times": [f"{time} s" for time in times]},
         "runs_on": draw(st.sampled_from([["a"], ["a"], ["b"], ["a", "b"], ["b", "a"]])),
@@ -54,7 +54,7 @@ def streams(draw):
     }
 
 
-OUTAGES = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.integers(1, 40), SECONDS), max_size=5)
+OUTAGES = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.integers(1, 15), SECONDS), max_size=5)
 
 
 @st.composite
@@ -72,7 +72,7 @@ def scenarios(draw):
             "meter_interval": "250 s",
             "sites": {"site": {}},
             "racks": {"rack": {"site": "site", "pools": hardware}},
-            "streams": {f"s{number}": draw(streams()) for number in range(draw(st.integers(1, 3)))},
+            "streams": {f"s{number}": draw(streams()) for number in range(draw(st.integers(2, 4)))},
             "scheduling": {"placement": draw(st.sampled_from(["first-fit", "round-robin", "least-loaded"]))},
             "outages": outages,
         }

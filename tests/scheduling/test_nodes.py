@@ -218,15 +218,15 @@ class Brute:
                 places = [min(places, key=lambda place: (self.load(self.nodes[place]), place))]
             else:
                 places = places[:1]
-        left, chosen = request.devices, []
+        left, chosen, hosts = request.devices, [], []
         for place in places:
             devices = self.nodes[place].devices[request.kind]
             free = [device.index for device in devices if device.room() >= request.share]
             chosen += free[: min(left, per_node)]
             left -= per_node
             if request.cores:
-                chosen.append(1000 + place)
-        return chosen
+                hosts.append(1000 + place)
+        return chosen + hosts
 
 
 REQUESTS = st.builds(
