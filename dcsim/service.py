@@ -46,7 +46,7 @@ class ServiceProfile(Protocol):
 
     @property
     def chip_curve_w(self) -> FloatArray | None:
-        """power of one device above idle with 0..slots jobs on it, shape (slots + 1,), W; None: `chip_w` per job adds up"""
+        """power of one device above idle with 0..slots jobs on it, shape (slots + 1,), W; None: jobs add `chip_w` each"""
 
     def draw(
         self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator
@@ -87,7 +87,7 @@ class SampledProfile:
 
 @dataclass(frozen=True)
 class TokenProfile:
-    """Language-model requests at one operating point: seconds = base + in1 n + in2 n^2 + out m for n, m tokens in, out."""
+    """Language-model requests at one operating point: seconds = base + a n + b n^2 + c m for n tokens in and m out."""
 
     base_s: float
     per_input_s: float
@@ -116,7 +116,7 @@ class TokenProfile:
 
 
 class Server(Protocol):
-    """One device, as the dispatcher sees it. Jobs are numbers; what each asks stands in the columns of its pool's demand.
+    """One device, as the dispatcher sees it. Jobs are numbers; what each asks stands in its pool's demand.
 
     The dispatcher arms a timed call whenever a call of `admit`, `advance`, `set_speed` or `evict` has changed
     `next_event_s`, and calls `advance` if that is still the moment when the call comes.

@@ -124,7 +124,7 @@ def _has_idle(device: Entry) -> bool:
 
 
 def _max_w(system: Entry, device: Entry, host: Entry | None, count: int) -> float:
-    """Nameplate: the system's own, or devices at TDP (chips: full activity, twice idle where unpublished) + board + host."""
+    """Nameplate: the system's own, or devices at TDP (chips: active, twice idle if unpublished) + board + host."""
     if "max_w" in system:
         return system["max_w"]
     if device.kind == "gpu":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from dcsim import scenario as scenarios
 from dcsim.errors import DcsimError
@@ -192,6 +193,33 @@ def _schema(kinds: Sequence[Column]) -> pa.Schema:
     return pa.schema([pa.field(column.name, arrow[column.kind], metadata={"unit": column.unit}) for column in kinds])
 
 
+def _arrow(values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
+    """A column for Parquet, from its buffers: `pa.array` would import pandas only to find that this is no frame."""
+    import pyarrow as pa
+
+    if pa.types.is_string(kind):
+        words: dict[object, int] = {}
+        codes = np.fromiter((-1 if word is None else words.setdefault(word, len(words)) for word in values), np.int32)
+        text = [str(word).encode() for word in words]
+        starts = np.cumsum([0, *map(len, text)], dtype=np.int32)
+        buffers = [None, pa.py_buffer(starts), pa.py_buffer(b"".join(text))]
+        dictionary = pa.Array.from_buffers(kind, len(text), buffers)
+        indices = pa.Array.from_buffers(pa.int32(), len(codes), [_bits(codes >= 0), pa.py_buffer(codes)])
+        return pa.DictionaryArray.from_arrays(indices, dictionary).cast(kind)
+    if pa.types.is_boolean(kind):
+        known = np.array([value is not None for value in values], bool)
+        return pa.Array.from_buffers(kind, len(values), [_bits(known), _bits(values.astype(bool))])
+    data = np.ascontiguousarray(values, np.int64 if pa.types.is_integer(kind) else np.float64)
+    return pa.Array.from_buffers(kind, len(data), [None, pa.py_buffer(data)])
+
+
+def _bits(flags: npt.NDArray[np.bool_]) -> pa.Buffer:
+    """Flags as Arrow packs them."""
+    import pyarrow as pa
+
+    return pa.py_buffer(np.packbits(flags, bitorder="little"))
+
+
 def _write_parquet(path: Path, kinds: Sequence[Column], pieces: Iterator[Table]) -> None:
     """One row group a piece, so that memory stays bounded by the piece; in place of an older file only when done."""
     import pyarrow as pa
@@ -202,10 +230,7 @@ def _write_parquet(path: Path, kinds: Sequence[Column], pieces: Iterator[Table])
     try:
         with pq.ParquetWriter(part, schema, compression="zstd") as writer:
             for piece in pieces:
-                values = [
-                    pa.array(piece[field.name], type=field.type, from_pandas=not pa.types.is_floating(field.type))
-                    for field in schema
-                ]
+                values = [_arrow(piece[field.name], field.type) for field in schema]
                 writer.write_table(pa.Table.from_arrays(values, schema=schema), row_group_size=_ROWS)
         part.replace(path)
     finally:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-from math import inf
-from math import ceil
+from math import ceil, inf
 
 import numpy as np
 

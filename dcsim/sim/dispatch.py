@@ -63,7 +63,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class JobClass:
-    """Jobs of one stream that ask for the same resources. `JobTable.job_class` holds its number in `Dispatcher.classes`."""
+    """Jobs of one stream that ask for the same; `JobTable.job_class` holds its number in `Dispatcher.classes`."""
 
     stream: str
     lane: Lane
@@ -315,15 +315,20 @@ class Dispatcher:
     def _part_done(self, job: int, server: Server) -> bool:
         """One server of several is done with a job, which ends with the last of them; whether that was it."""
         now, holding = self.clock._now, self._held[job]
-        others = (other for other in holding.servers if other is not server and other not in holding.done)
-        if all(other.left(now, job) <= 0.0 for other in others):
+        done, placement = holding.done, holding.pool.placement
+        for other in holding.servers:
+            if other is server or (done and other in done):
+                continue
+            if other.next_event_s > now or other.left(now, job) > 0.0:
+                break
+        else:
             self._let_go(job, server)
             return True
-        holding.done.append(server)
-        if isinstance(holding.pool.placement, Nodes):
-            holding.pool.placement.admitted([server])
+        done.append(server)
+        if isinstance(placement, Nodes):
+            placement.admitted([server])
         else:
-            holding.pool.placement.give(server)
+            placement.give(server)
         return False
 
     def _let_go(self, job: int, gone_from: Server | None) -> None:
@@ -334,17 +339,14 @@ class Dispatcher:
             servers = [server for server in servers if server not in holding.done]
         for server in servers:
             if server is not gone_from:
-                self._take_out(pool, server, job, now)
+                before_s = server.next_event_s
+                server.evict(now, job)
+                self._arm(pool, server, before_s)
         if isinstance(pool.placement, Nodes):
             pool.placement.give(self.classes[self.table.job_class[job]].requests[pool.name], holding.servers)
         else:
             for server in servers:
                 pool.placement.give(server)
-
-    def _take_out(self, pool: Pool, server: Server, job: int, now: float) -> None:
-        before_s = server.next_event_s
-        server.evict(now, job)
-        self._arm(pool, server, before_s)
 
     def _succeed(self, pool: Pool, server: Server) -> None:
         """A slot came free while jobs wait: hand it over if the next job is content with it."""
@@ -419,7 +421,9 @@ class Dispatcher:
         if job in self._held:
             self._let_go(job, None)
         elif isinstance(pool.placement, Slots):
-            self._take_out(pool, server, job, now)
+            before_s = server.next_event_s
+            server.evict(now, job)
+            self._arm(pool, server, before_s)
             pool.placement.give(server)
         table.cut_short(job, now, work_s)
         kind = self.classes[table.job_class[job]]

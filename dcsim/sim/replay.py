@@ -26,9 +26,9 @@ def replay(
 ) -> Result:
     """Run every job of `trace` on `nodes` equal nodes, from time 0 to the end of the last job.
 
-    A job holds as many nodes as it has processors, from its start to its end. Powers are those of one node [W]; nothing is
-    added for racks, conversion or cooling. Raises TraceError for a trace that cannot be read, PlacementError for a job with
-    more processors than there are nodes, ScenarioError for a policy that does not exist.
+    A job holds as many nodes as it has processors, from its start to its end. Powers are those of one node [W]; nothing
+    is added for racks, conversion or cooling. Raises TraceError for a trace that cannot be read, PlacementError for a
+    job with more processors than there are nodes, ScenarioError for a policy that does not exist.
     """
     if busy_power_w < idle_power_w:
         raise ScenarioError(
