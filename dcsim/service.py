@@ -46,11 +46,9 @@ class ServiceProfile(Protocol):
 
     @property
     def chip_curve_w(self) -> FloatArray | None:
-        """power of one device above idle with 0..slots jobs on it, shape (slots + 1,), W; None: jobs add `chip_w` each"""
+        """power of one device above idle with 0..slots jobs on it, shape (slots + 1,), W; None: jobs add `chip_w`"""
 
-    def draw(
-        self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator
-    ) -> Service:
+    def draw(self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator) -> Service:
         """Sample `count` jobs whose sizes (input_tokens, output_tokens, ...) are columns of shape (count,)."""
 
 
@@ -69,20 +67,12 @@ class SampledProfile:
     detail: Mapping[str, float] = field(default_factory=dict)
     """mean energy by cause and other figures that the report shows, J"""
 
-    def draw(
-        self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator
-    ) -> Service:
+    def draw(self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator) -> Service:
         """One row of the samples per job; a single sample is a constant and uses no random number."""
         del sizes
-        rows = (
-            generator.integers(0, len(self.latency_s), count)
-            if len(self.latency_s) > 1
-            else np.zeros(count, int)
-        )
+        rows = generator.integers(0, len(self.latency_s), count) if len(self.latency_s) > 1 else np.zeros(count, int)
         seconds = self.latency_s[rows]
-        return Service(
-            seconds, self.chip_j[rows] / seconds, np.full(count, self.board_w), np.full(count, self.host_w)
-        )
+        return Service(seconds, self.chip_j[rows] / seconds, np.full(count, self.board_w), np.full(count, self.host_w))
 
 
 @dataclass(frozen=True)
@@ -102,9 +92,7 @@ class TokenProfile:
     devices: int = 1
     detail: Mapping[str, float] = field(default_factory=dict)
 
-    def draw(
-        self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator
-    ) -> Service:
+    def draw(self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator) -> Service:
         """Deterministic in the sizes `input_tokens` and `output_tokens`."""
         del generator
         tokens_in, tokens_out = sizes["input_tokens"], sizes["output_tokens"]

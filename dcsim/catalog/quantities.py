@@ -135,9 +135,7 @@ def read(where: str, key: object, raw: object) -> Quantity:
         _check_band(where, value, low, high)
     factor = _factor(where, key, unit)
     if factor != 1.0 and isinstance(value, list) and isinstance(value[0], list):
-        raise CatalogError(
-            f"{where}: write a table in the unit of its key, not in {unit}: columns may differ"
-        )
+        raise CatalogError(f"{where}: write a table in the unit of its key, not in {unit}: columns may differ")
     si = _times(value, factor)
     si_low, si_high = (None if end is None else _times(end, factor) for end in (low, high))
     if not all(math.isfinite(x) for x in _flat(si)):
@@ -217,9 +215,7 @@ def _factor(where: str, key: str, unit: str) -> float:
         return size
     wanted, suffix_size = SUFFIXES[match["phrase"]]
     if dimension != wanted:
-        raise CatalogError(
-            f"{where}: unit {unit} ({dimension}), but _{match['phrase']} in the key wants {wanted}"
-        )
+        raise CatalogError(f"{where}: unit {unit} ({dimension}), but _{match['phrase']} in the key wants {wanted}")
     if noun and noun != match["noun"]:
         raise CatalogError(f"{where}: unit {unit} is per {noun}, the key is not")
     return size / suffix_size

@@ -85,9 +85,7 @@ class SpikingNetwork:
         NetworkError.
         """
         if not 2 <= len(layers) <= _MOST_LAYERS:
-            raise NetworkError(
-                f"{name}: found {len(layers)} layers, want 2 to {_MOST_LAYERS}, input included"
-            )
+            raise NetworkError(f"{name}: found {len(layers)} layers, want 2 to {_MOST_LAYERS}, input included")
         if not (math.isfinite(steps) and steps == int(steps) and 1 <= steps <= _MOST_STEPS):
             raise NetworkError(f"{name}: found {steps:g} steps, want a whole number from 1 to {_MOST_STEPS}")
         built = [_layer(f"{name}, layer {number}", row) for number, row in enumerate(layers)]
@@ -155,8 +153,7 @@ def _check_convolution(where: str, before: Layer, layer: Layer) -> None:
             f"{layer.channels} out"
         )
     height, width = (
-        (size + 2 * layer.padding - layer.kernel) // layer.stride + 1
-        for size in (before.height, before.width)
+        (size + 2 * layer.padding - layer.kernel) // layer.stride + 1 for size in (before.height, before.width)
     )
     if (height, width) != (layer.height, layer.width):
         raise NetworkError(
@@ -176,9 +173,7 @@ def _rates(name: str, rates: Rates, steps: int, layers: int) -> tuple[tuple[floa
         table = np.repeat(table, layers, axis=1)
     if table.shape not in ((1, layers), (steps, layers)):
         found = " x ".join(map(str, table.shape))
-        raise NetworkError(
-            f"{name}: rates: found {found}, want one per layer ({layers}) or {steps} x {layers}"
-        )
+        raise NetworkError(f"{name}: rates: found {found}, want one per layer ({layers}) or {steps} x {layers}")
     wrong = table[~((table >= 0.0) & (table <= 1.0))]
     if wrong.size:
         raise NetworkError(f"{name}: rates: found {wrong[0]:g}, want spikes per neuron and step from 0 to 1")

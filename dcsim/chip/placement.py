@@ -95,9 +95,7 @@ def place(
     at_port = inputs == "port"
     wanted = [1] * len(network.layers) if cores_per_layer is None else list(cores_per_layer)
     if len(wanted) != len(network.layers):
-        raise PlacementError(
-            f"cores_per_layer: found {len(wanted)} numbers, want one per layer: {len(network.layers)}"
-        )
+        raise PlacementError(f"cores_per_layer: found {len(wanted)} numbers, want one per layer: {len(network.layers)}")
     counts = [_fewest(network, number, chip, n) for number, n in enumerate(wanted)]
     if at_port:
         counts[0] = 1
@@ -106,9 +104,7 @@ def place(
     if max_chips is not None and chips > max_chips:
         raise LimitError(f"{network.name} on chip {chip.name}", "cores", cores, max_chips * chip.cores)
     if cores > _MOST_CORES:
-        raise LimitError(
-            f"{network.name} on chip {chip.name}", "cores for one copy of the network", cores, _MOST_CORES
-        )
+        raise LimitError(f"{network.name} on chip {chip.name}", "cores for one copy of the network", cores, _MOST_CORES)
     core = _core_numbers(cores, chips * chip.cores, core_order)
     if at_port:
         core = np.concatenate([[-1], core])
@@ -160,9 +156,7 @@ def _core_numbers(cores: int, have: int, order: Sequence[int] | None) -> IntArra
     return chosen
 
 
-def _linked(
-    network: SpikingNetwork, chip: ChipSpec, counts: Sequence[int], core: IntArray, chips: int
-) -> Placement:
+def _linked(network: SpikingNetwork, chip: ChipSpec, counts: Sequence[int], core: IntArray, chips: int) -> Placement:
     bounds = [_equal_slices(layer.neurons, n) for layer, n in zip(network.layers, counts, strict=True)]
     links = _links(network, chip, counts, bounds)
     tile_x, tile_y, chip_x, chip_y = _coordinates(core, chip, chips)

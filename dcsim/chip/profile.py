@@ -55,9 +55,7 @@ def spiking_profile(
 
 
 @lru_cache(maxsize=256)
-def _profile(
-    network: SpikingNetwork, chip: ChipSpec, samples: int, seed: int, max_chips: int | None
-) -> SampledProfile:
+def _profile(network: SpikingNetwork, chip: ChipSpec, samples: int, seed: int, max_chips: int | None) -> SampledProfile:
     steps = min(network.steps, SAMPLED_STEPS) if len(network.rates) == 1 else network.steps
     placement = _placed(network, chip, max_chips)
     cells = steps * len(placement.core)

@@ -141,18 +141,12 @@ def chip_grid(chips: int) -> tuple[int, int]:
 def _check_kind(chip: Entry) -> None:
     nets = _words(chip, "nets")
     if "snn" not in nets:
-        raise PlacementError(
-            f"chip {chip.name}: runs no spiking networks, only {', '.join(nets) or 'unknown ones'}"
-        )
+        raise PlacementError(f"chip {chip.name}: runs no spiking networks, only {', '.join(nets) or 'unknown ones'}")
     mode = str(chip.facts.get("mode"))
     if mode not in MODES:
-        raise PlacementError(
-            f"chip {chip.name}: mode {mode} is not simulated; modes that are: {', '.join(MODES)}"
-        )
+        raise PlacementError(f"chip {chip.name}: mode {mode} is not simulated; modes that are: {', '.join(MODES)}")
     if not any(name in chip for name in _ENERGIES):
-        raise PlacementError(
-            f"chip {chip.name}: the catalog has no energy per event (any of {', '.join(_ENERGIES)})"
-        )
+        raise PlacementError(f"chip {chip.name}: the catalog has no energy per event (any of {', '.join(_ENERGIES)})")
 
 
 def _words(chip: Entry, fact: str) -> list[str]:

@@ -58,7 +58,5 @@ def _claim(folder: Path) -> bool:
         reason = getattr(error, "strerror", None) or error
         raise DcsimError(f"--out {folder}: cannot write there: {reason}") from None
     if others and not is_run:
-        raise DcsimError(
-            f"--out {folder}: found a folder that holds something else, want a new one or a run's"
-        )
+        raise DcsimError(f"--out {folder}: found a folder that holds something else, want a new one or a run's")
     return made

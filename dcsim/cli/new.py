@@ -20,9 +20,7 @@ def _group() -> None:
 @app.command()
 def scenario(
     name: Annotated[str, typer.Argument(help="Name of the scenario.")],
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File to write.", show_default="NAME.yaml")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write.", show_default="NAME.yaml")] = None,
 ) -> None:
     """Write a commented scenario that runs as it is."""
     from dcsim.scenario import template

@@ -48,9 +48,7 @@ def _replay(
 ) -> int:
     from dcsim.sim.replay import replay
 
-    result = replay(
-        trace, format=trace_format, policy=policy, nodes=nodes, idle_power_w=idle_w, busy_power_w=busy_w
-    )
+    result = replay(trace, format=trace_format, policy=policy, nodes=nodes, idle_power_w=idle_w, busy_power_w=busy_w)
     if folder is not None:
         run.save(result, folder)
     run.show(result, folder, report=False, as_json=as_json, quiet=False)

@@ -11,9 +11,7 @@ from dcsim.cli import output
 
 
 def command(
-    areas: Annotated[
-        list[str] | None, typer.Argument(metavar="[AREA]...", help="Areas; all by default.")
-    ] = None,
+    areas: Annotated[list[str] | None, typer.Argument(metavar="[AREA]...", help="Areas; all by default.")] = None,
     cases: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of further cases.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="A skipped case fails too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cases as JSON.")] = False,

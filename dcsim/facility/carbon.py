@@ -27,9 +27,7 @@ LIFECYCLE_G_PER_KWH: Mapping[str, float] = {
 }
 
 
-def operational_g(
-    power_w: npt.ArrayLike, interval_s: npt.ArrayLike, carbon_g_per_kwh: npt.ArrayLike
-) -> FloatArray:
+def operational_g(power_w: npt.ArrayLike, interval_s: npt.ArrayLike, carbon_g_per_kwh: npt.ArrayLike) -> FloatArray:
     """Carbon of each interval, P dt CI, shape (steps,) [g].
 
     Exact for power and intensity that are constant within an interval; an intensity with other breakpoints

@@ -59,9 +59,7 @@ def maintenance_usd(price_usd: float, share_per_year: float, duration_s: float) 
     return price_usd * share_per_year * duration_s / YEAR_S
 
 
-def energy_usd(
-    power_w: npt.ArrayLike, interval_s: npt.ArrayLike, price_usd_per_kwh: npt.ArrayLike
-) -> FloatArray:
+def energy_usd(power_w: npt.ArrayLike, interval_s: npt.ArrayLike, price_usd_per_kwh: npt.ArrayLike) -> FloatArray:
     """Cost of the energy of each interval, shape (steps,) [USD]. Negative prices count as they are.
 
     Parameters:

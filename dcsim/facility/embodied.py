@@ -64,9 +64,7 @@ DIE_HIGH_KG_PER_MM2 = 0.0426
 _COARSEST_NM, _COARSE_FACTOR = 40.0, 0.7
 
 
-def fab_kg_per_cm2(
-    process_nm: float, abatement: float = 0.97, carbon_g_per_kwh: float = FAB_CARBON_G_PER_KWH
-) -> float:
+def fab_kg_per_cm2(process_nm: float, abatement: float = 0.97, carbon_g_per_kwh: float = FAB_CARBON_G_PER_KWH) -> float:
     """Carbon per die area, CPA = (CI_fab EPA + GPA + MPA)/Y after ACT [kg/cm2].
 
     The node is the closest one that ACT knows, at equal distance the older one (12 nm: 14 nm; Intel 4: 5 nm).

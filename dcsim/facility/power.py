@@ -59,16 +59,12 @@ class Converter(ABC):
         out = np.asarray(out_w, dtype=np.float64)
         limit = rated_w * modules
         if not (modules >= 1 and limit > 0):
-            raise ScenarioError(
-                f"{self.name}: rated output {rated_w:g} W x {modules} modules; want more than 0 W"
-            )
+            raise ScenarioError(f"{self.name}: rated output {rated_w:g} W x {modules} modules; want more than 0 W")
         # written so that a NaN fails too
         if out.size and not (out.min() >= 0.0 and out.max() <= limit * (1 + _ROUNDING)):
             worst = float(out.max() if out.min() >= 0.0 else out.min())
             rating = f"{in_words(rated_w, 'W')} x {modules}" if modules > 1 else in_words(rated_w, "W")
-            raise ScenarioError(
-                f"{self.name}: load of {in_words(worst, 'W')}; allowed 0 W to its rating of {rating}"
-            )
+            raise ScenarioError(f"{self.name}: load of {in_words(worst, 'W')}; allowed 0 W to its rating of {rating}")
         return out
 
 
@@ -219,6 +215,4 @@ def from_entry(entry: Entry) -> Converter:
         return CertificateCurve(tuple(load.tolist()), tuple(certified.tolist()), name=entry.name)
     if "offset_w" in entry:
         return LinearConverter(entry["offset_w"], entry["eta"], name=entry.name)
-    raise CatalogError(
-        f"{entry.name}: no loss curve; allowed: a0, a1, a2; or load, efficiency; or offset_w, eta"
-    )
+    raise CatalogError(f"{entry.name}: no loss curve; allowed: a0, a1, a2; or load, efficiency; or offset_w, eta")

@@ -70,9 +70,5 @@ def gpu_profile(
     if not language:
         return batch_profile(model, gpu, precision=precision, batch=batch, devices=devices)
     if context_tokens is not None and not 0 < context_tokens < 1e8:
-        raise PlacementError(
-            f"model '{model.name}': context_tokens is {context_tokens:g}; want 1 to 100 million"
-        )
-    return serving_profile(
-        model, gpu, precision=precision, batch=batch, devices=devices, context_tokens=context_tokens
-    )
+        raise PlacementError(f"model '{model.name}': context_tokens is {context_tokens:g}; want 1 to 100 million")
+    return serving_profile(model, gpu, precision=precision, batch=batch, devices=devices, context_tokens=context_tokens)

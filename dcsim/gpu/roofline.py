@@ -39,9 +39,7 @@ def choose_precision(model: Entry, gpu: Entry, precision: str | None) -> str:
         if precision not in BYTES_PER_VALUE:
             raise PlacementError(f"precision '{precision}' is unknown{nearest(precision, BYTES_PER_VALUE)}")
         if precision not in offered:
-            raise PlacementError(
-                f"gpu '{gpu.name}' does not compute in {precision}; allowed: {', '.join(offered)}"
-            )
+            raise PlacementError(f"gpu '{gpu.name}' does not compute in {precision}; allowed: {', '.join(offered)}")
         return precision
     for candidate in (native_precision(model), "bf16", "fp16"):
         if candidate in offered:
@@ -53,9 +51,7 @@ def native_precision(model: Entry) -> str:
     """Format in which the catalog's byte counts of the model are written: its `is.dtype`, else fp16."""
     dtype = str(model.facts.get("dtype", "fp16"))
     if dtype not in BYTES_PER_VALUE:
-        raise PlacementError(
-            f"model '{model.name}': is.dtype '{dtype}' is unknown{nearest(dtype, BYTES_PER_VALUE)}"
-        )
+        raise PlacementError(f"model '{model.name}': is.dtype '{dtype}' is unknown{nearest(dtype, BYTES_PER_VALUE)}")
     return dtype
 
 

@@ -30,9 +30,7 @@ class ServingProfile(TokenProfile):
     stall: float = 0.0
     """how many prefills like its own a request waits for while it decodes: slots - 1 at a full batch"""
 
-    def draw(
-        self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator
-    ) -> Service:
+    def draw(self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator) -> Service:
         """As TokenProfile, held longer by `stall` times its own prefill (prompts of its like, on the mean).
 
         A batch of B then completes B requests per B prefills and m decode steps, which is all that the device

@@ -46,14 +46,10 @@ def training_profile(
         raise PlacementError(f"model '{model.name}': training samples are {samples:g}; want more than 0")
     if utilisation is None:
         if "training_mfu" not in model:
-            raise PlacementError(
-                f"model '{model.name}' has no training_mfu in the catalog; give a utilisation"
-            )
+            raise PlacementError(f"model '{model.name}' has no training_mfu in the catalog; give a utilisation")
         utilisation = model["training_mfu"]
     if not 0 < utilisation <= 1:
-        raise PlacementError(
-            f"model '{model.name}': utilisation is {utilisation:g}; allowed: above 0, at most 1"
-        )
+        raise PlacementError(f"model '{model.name}': utilisation is {utilisation:g}; allowed: above 0, at most 1")
     memory.require_fit(
         f"training '{model.name}' (16 bytes per parameter)",
         BYTES_PER_PARAMETER * model["parameters"],

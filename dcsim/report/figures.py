@@ -104,17 +104,11 @@ def latency(result: ResultLike | Series, ax: Axes) -> Axes:
         if one.slo_s is not None:
             _objective(ax, one.slo_s, rows[index], colours[index])
     if not narrow:
-        style.words_off(
-            ax, "● p50   ▲ p95   ◆ p99", (1.0, 1.0), (0.0, 10.0), ha="right", va="bottom", color=MUTED
-        )
+        style.words_off(ax, "● p50   ▲ p95   ◆ p99", (1.0, 1.0), (0.0, 10.0), ha="right", va="bottom", color=MUTED)
     places = None if narrow else placing.on_curves(ax, found)
     if places is None:
-        labels = [
-            _percentiles(one, colour, narrow=narrow) for one, colour in zip(found, colours, strict=True)
-        ]
-        style.label_below(
-            ax, labels, columns=_label_columns(labels, narrow=narrow), heading="p50 / p95 / p99"
-        )
+        labels = [_percentiles(one, colour, narrow=narrow) for one, colour in zip(found, colours, strict=True)]
+        style.label_below(ax, labels, columns=_label_columns(labels, narrow=narrow), heading="p50 / p95 / p99")
     else:
         for one, colour, place in zip(found, colours, places, strict=True):
             where = {"transform": ax.transAxes, "ha": place.align, "va": "center"}

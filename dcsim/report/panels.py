@@ -95,9 +95,7 @@ def _box(
 
 def _titles(inset: Axes, panel: Panel, small_pt: float) -> None:
     style.quiet(inset, "")
-    ran = ", ".join(
-        f"{words.count(one.jobs)} on {FAMILY_WORDS.get(one.family, one.family)}" for one in panel.found
-    )
+    ran = ", ".join(f"{words.count(one.jobs)} on {FAMILY_WORDS.get(one.family, one.family)}" for one in panel.found)
     name = style.short(panel.stream, 34)
     style.words_off(inset, name, (0.0, 1.0), (0.0, 19.0), fontsize=TEXT_PT + 0.5, fontweight="bold")
     style.words_off(inset, f"jobs: {ran}", (0.0, 1.0), (0.0, 6.0), color=MUTED, fontsize=small_pt)

@@ -34,18 +34,9 @@ def objective_rows(ax: Axes, found: Sequence[LatencySeries]) -> list[int]:
     """Row above the curves, 0 lowest, where each objective's label touches no other; -1 for no objective."""
     width_in = style.size_in(ax)[0]
     rows, ends = [-1] * len(found), [-1.0] * len(found)
-    known = [
-        (float(_share_of_x(ax, np.asarray([one.slo_s]))[0]), i) for i, one in enumerate(found) if one.slo_s
-    ]
+    known = [(float(_share_of_x(ax, np.asarray([one.slo_s]))[0]), i) for i, one in enumerate(found) if one.slo_s]
     for x, index in sorted(known):
-        half = (
-            len(objective_words(found[index].slo_s or 0.0))
-            * _CHARACTER_EM
-            * OBJECTIVE_PT
-            / 72.0
-            / width_in
-            / 2
-        )
+        half = len(objective_words(found[index].slo_s or 0.0)) * _CHARACTER_EM * OBJECTIVE_PT / 72.0 / width_in / 2
         row = next(row for row, end in enumerate(ends) if end < x - half)
         rows[index], ends[row] = row, x + half
     return rows
@@ -71,9 +62,7 @@ def on_curves(ax: Axes, found: Sequence[LatencySeries]) -> list[Place] | None:
     places: list[Place] = []
     for one, curve in zip(found, curves, strict=True):
         size = (len(one.stream) * _CHARACTER_EM * em / width_in, _LINE_EM * em / height_in)
-        options = [
-            (_box(curve, level, side, size, em / width_in), side) for level in _LEVELS for side in (1, -1)
-        ]
+        options = [(_box(curve, level, side, size, em / width_in), side) for level in _LEVELS for side in (1, -1)]
         costs = [_cost(box, [*curves, *limits], placed) for box, _ in options]
         box, side = options[int(np.argmin(costs))]
         if min(costs) > _MOST_HIDDEN:
@@ -116,8 +105,7 @@ def _cost(box: Box, curves: Sequence[Floats], placed: Sequence[Box]) -> float:
     """Points hidden, plus much for a label covered or cut off by the edge."""
     left, bottom, right, top = box
     hidden = sum(
-        int(((c[:, 0] > left) & (c[:, 0] < right) & (c[:, 1] > bottom) & (c[:, 1] < top)).sum())
-        for c in curves
+        int(((c[:, 0] > left) & (c[:, 0] < right) & (c[:, 1] > bottom) & (c[:, 1] < top)).sum()) for c in curves
     )
     touching = sum(left < b[2] and right > b[0] and bottom < b[3] and top > b[1] for b in placed)
     outside = max(0.0, -left) + max(0.0, right - 1.0)

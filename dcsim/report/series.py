@@ -121,10 +121,7 @@ def power_by_group(result: ResultLike) -> PowerSeries | None:
 def _family_by_group(racks: pd.DataFrame) -> dict[str, str]:
     """Family that draws most of each group's power, as a group may hold pools of two kinds."""
     power = (
-        racks.groupby(["group", "family"], observed=True)["it_w"]
-        .sum()
-        .reset_index()
-        .sort_values("it_w", kind="stable")
+        racks.groupby(["group", "family"], observed=True)["it_w"].sum().reset_index().sort_values("it_w", kind="stable")
     )
     return dict(zip(power["group"], power["family"], strict=True))
 
@@ -141,9 +138,7 @@ def _facility_w(facility: pd.DataFrame, starts: Floats) -> Floats | None:
     return watts if np.isfinite(watts).all() else None
 
 
-def _merge_small(
-    groups: list[str], families: list[str], watts: Floats
-) -> tuple[list[str], list[str], Floats]:
+def _merge_small(groups: list[str], families: list[str], watts: Floats) -> tuple[list[str], list[str], Floats]:
     """Keep the largest groups; the rest of each family becomes one band."""
     if len(groups) <= MOST_GROUPS:
         return groups, families, watts
@@ -153,10 +148,7 @@ def _merge_small(
         kept = index in keep
         rows.setdefault((_family_rank(family), family, group if kept else ""), []).append(index)
     ordered = sorted(rows.items(), key=lambda item: (item[0][0], item[0][2] == "", item[1]))
-    names = [
-        name or (f"{len(index)} more" if len(index) > 1 else groups[index[0]])
-        for (_, _, name), index in ordered
-    ]
+    names = [name or (f"{len(index)} more" if len(index) > 1 else groups[index[0]]) for (_, _, name), index in ordered]
     merged = np.stack([watts[index].sum(axis=0) for _, index in ordered])
     return names, [family for (_, family, _), _ in ordered], merged
 
@@ -179,9 +171,7 @@ def _binned(watts: Floats, edges: Floats, step: int) -> Floats:
         return watts
     widths = np.diff(edges)
     first = np.arange(0, len(widths), step)
-    return np.asarray(
-        np.add.reduceat(watts * widths, first, axis=1) / np.add.reduceat(widths, first), dtype=np.float64
-    )
+    return np.asarray(np.add.reduceat(watts * widths, first, axis=1) / np.add.reduceat(widths, first), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -246,9 +236,7 @@ def energy_per_job(result: ResultLike) -> dict[str, list[EnergyPerJob]]:
     if jobs.empty:
         return {}
     columns = {
-        (boundary, kind): f"energy_{boundary}_{kind}_j"
-        for boundary in BOUNDARIES
-        for kind in ("marginal", "loaded")
+        (boundary, kind): f"energy_{boundary}_{kind}_j" for boundary in BOUNDARIES for kind in ("marginal", "loaded")
     }
     present = {key: name for key, name in columns.items() if name in jobs}
     done = jobs.loc[jobs["status"] == "completed", ["stream", "family", *present.values()]]
@@ -278,9 +266,7 @@ def on_both_families(streams: dict[str, list[EnergyPerJob]]) -> dict[str, tuple[
 
 def advantage(gpu: EnergyPerJob, other: EnergyPerJob, kind: str, boundary: str) -> float | None:
     """Energy per job on GPUs over that on neuromorphic hardware; None where either is unknown or zero."""
-    pair: list[Any] = [
-        (one.marginal_j if kind == "marginal" else one.loaded_j).get(boundary) for one in (gpu, other)
-    ]
+    pair: list[Any] = [(one.marginal_j if kind == "marginal" else one.loaded_j).get(boundary) for one in (gpu, other)]
     if pair[0] is None or pair[1] is None or pair[0] <= 0.0 or pair[1] <= 0.0:
         return None
     return float(pair[0] / pair[1])

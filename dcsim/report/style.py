@@ -108,9 +108,7 @@ def words_off(
 ) -> Text:
     """Text at an offset in points from a point given in shares of the axes."""
     options: dict[str, Any] = {"fontsize": TEXT_PT, "color": INK, "parse_math": False} | style
-    return ax.annotate(
-        text, anchor, offset_pt, xycoords="axes fraction", textcoords="offset points", **options
-    )
+    return ax.annotate(text, anchor, offset_pt, xycoords="axes fraction", textcoords="offset points", **options)
 
 
 def short(name: str, most: int) -> str:

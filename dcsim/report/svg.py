@@ -53,8 +53,7 @@ def _inlined(document: bytes, prefix: str, label: str) -> str:
     for element in root.iter():
         element.tag = element.tag.removeprefix(_KEPT)
         attributes = {
-            ("href" if key == _LINK else key): _attribute(key, value, prefix)
-            for key, value in element.attrib.items()
+            ("href" if key == _LINK else key): _attribute(key, value, prefix) for key, value in element.attrib.items()
         }
         element.attrib.clear()
         element.attrib.update({key: value for key, value in attributes.items() if value})

@@ -47,10 +47,7 @@ class Table:
 
     def spans(self) -> list[Span]:
         """Group headings from left to right."""
-        return [
-            Span(title, len(list(columns)))
-            for title, columns in groupby(self.columns, key=lambda one: one.group)
-        ]
+        return [Span(title, len(list(columns))) for title, columns in groupby(self.columns, key=lambda one: one.group)]
 
 
 @dataclass(frozen=True)
@@ -71,9 +68,7 @@ def table(first: str, columns: Sequence[Column], items: object) -> Table:
     ]
     rows = [(name, cells) for name, cells in rows if any(cells)]
     kept = [index for index in range(len(columns)) if any(cells[index] for _, cells in rows)]
-    return Table(
-        first, [columns[index] for index in kept], [(name, [cells[i] for i in kept]) for name, cells in rows]
-    )
+    return Table(first, [columns[index] for index in kept], [(name, [cells[i] for i in kept]) for name, cells in rows])
 
 
 def _times(key: str, group: str, names: Sequence[str] = ("p50", "p95", "p99")) -> list[Column]:
@@ -172,9 +167,7 @@ def footprint(summary: Mapping[str, Any]) -> Table:
 def pools(summary: Mapping[str, Any], columns: Sequence[Column] = POOL_COLUMNS) -> Table:
     """Devices, use and energy of every pool."""
     named = find(summary, "pools")
-    items = (
-        {name: _with_idle_share(pool) for name, pool in named.items()} if isinstance(named, Mapping) else {}
-    )
+    items = {name: _with_idle_share(pool) for name, pool in named.items()} if isinstance(named, Mapping) else {}
     return table("pool", columns, items)
 
 
@@ -191,8 +184,7 @@ def sites(summary: Mapping[str, Any]) -> list[tuple[str, Table]]:
     if len(items) != 1:
         items["all sites"] = summary
     blocks = [
-        (title, table("", list(columns), items))
-        for title, columns in groupby(SITE_COLUMNS, key=lambda one: one.group)
+        (title, table("", list(columns), items)) for title, columns in groupby(SITE_COLUMNS, key=lambda one: one.group)
     ]
     return [(title, block) for title, block in blocks if block.rows]
 
@@ -297,9 +289,7 @@ def _water(summary: Mapping[str, Any]) -> Card | None:
     low, high = number(find(block, "consumed_low_l")), number(find(block, "consumed_high_l"))
     if low is not None and high is not None:
         band = f"{words.litres(low)} to {words.litres(high)}"
-    rest = _listed(
-        block, ("withdrawn", "withdrawn_l", words.litres), ("at power plants", "source_l", words.litres)
-    )
+    rest = _listed(block, ("withdrawn", "withdrawn_l", words.litres), ("at power plants", "source_l", words.litres))
     consumed = cell(find(block, "consumed_l"), words.litres)
     if consumed is None:
         return _card("water withdrawn", cell(find(block, "withdrawn_l"), words.litres))
@@ -311,9 +301,7 @@ def _cost(summary: Mapping[str, Any]) -> Card | None:
     total = cell(find(block, "total_usd"), words.dollars)
     if total is None:
         return _card("energy cost", cell(find(block, "energy_usd"), words.dollars))
-    parts = _listed(
-        block, ("energy", "energy_usd", words.dollars), ("hardware", "capex_amortised_usd", words.dollars)
-    )
+    parts = _listed(block, ("energy", "energy_usd", words.dollars), ("hardware", "capex_amortised_usd", words.dollars))
     each = cell(find(block, "usd_per_1000_jobs"), words.dollars)
     return _card("cost", total, parts, each and f"{each.text} per 1,000 jobs")
 

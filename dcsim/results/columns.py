@@ -49,6 +49,7 @@ JOBS = (
     Column("busy_s", "float", "s", "device-seconds that it kept in use"),
     Column("status", "text", "", "completed, rejected, queued or running"),
     Column("slo_met", "flag", "", "whether it met its service-level objective; absent without one"),
+    Column("trace_id", "float", "", "number of the job in its trace"),
     Column("input_tokens", "float", "", "prompt tokens"),
     Column("output_tokens", "float", "", "generated tokens"),
     *_ENERGY,

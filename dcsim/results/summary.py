@@ -71,10 +71,9 @@ def _distribution(values: FloatArray) -> Block:
     values = values[~np.isnan(values)]
     if not len(values):
         return {}
-    marks = np.percentile(values, _PERCENTILES)
-    return {"mean": float(values.mean())} | {
-        f"p{mark}": float(value) for mark, value in zip(_PERCENTILES, marks, strict=True)
-    }
+    mean = float(values.mean())
+    marks = np.percentile(values, _PERCENTILES, overwrite_input=True)  # a copy by now
+    return {"mean": mean} | {f"p{mark}": float(value) for mark, value in zip(_PERCENTILES, marks, strict=True)}
 
 
 class _Stream:
@@ -100,7 +99,7 @@ class _Stream:
             met = view.meets(scenario.slo)
             if met is not None:
                 self.met = (self.met or 0) + int(met.sum())
-        self.times = {key: _join(values) for key, values in gathered.items() if values}
+        self.times = {key: _join(gathered.pop(key)) for key in list(gathered) if gathered[key]}
         row = list(account.scenario.streams).index(name)
         pools = np.arange(len(account.pools))
         self.busy_s = shares.busy_s[row]

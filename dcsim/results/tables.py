@@ -115,6 +115,7 @@ def job_pieces(account: RunAccount, shares: Rates) -> Iterator[Table]:
                 "busy_s": found.busy_s[: view.count],
                 "status": STATUS[view.status],
                 "slo_met": np.full(view.count, None, dtype=object) if met is None else met.astype(object),
+                "trace_id": view.sizes.get("trace_id", unknown),
                 "input_tokens": view.sizes.get("input_tokens", unknown),
                 "output_tokens": view.sizes.get("output_tokens", unknown),
             }

@@ -96,9 +96,7 @@ def _curve(path: Path, curve: Curve) -> Iterator[Problem]:
         yield Problem((*path, "max"), f"found {_w(curve.max)}, want at least idle, {_w(curve.idle)}")
     elif curve.shape != "table":
         if points is not None:
-            yield Problem(
-                (*path, "points"), f"a curve of shape '{curve.shape}' has no points; want shape: table"
-            )
+            yield Problem((*path, "points"), f"a curve of shape '{curve.shape}' has no points; want shape: table")
     elif points is None or len(points) < 2:
         yield Problem(path, "shape 'table' needs points, at least 2")
     elif points[0] != curve.idle or points[-1] != curve.max:
@@ -117,9 +115,7 @@ def _same_pool_everywhere(scenario: Scenario) -> Iterator[Problem]:
         for name, pool in rack.pools.items():
             here, other = ("racks", group, "pools", name), scenario.racks[first.setdefault(name, group)]
             if rack.site != other.site:
-                reason = (
-                    f"pool '{name}' stands in site '{other.site}' too (racks.{first[name]}), want one site"
-                )
+                reason = f"pool '{name}' stands in site '{other.site}' too (racks.{first[name]}), want one site"
                 yield Problem(here, f"{reason}; give each site its own pool")
             twin = other.pools[name]
             if (pool.system, pool.node, pool.price) != (twin.system, twin.node, twin.price):
@@ -130,9 +126,7 @@ def _same_pool_everywhere(scenario: Scenario) -> Iterator[Problem]:
 def _sizes(scenario: Scenario) -> Iterator[Problem]:
     """The whole must fit in memory, and the meters in the run."""
     racks = sum(rack.count for rack in scenario.racks.values())
-    pools = [
-        (rack.count * pool.nodes, pool) for rack in scenario.racks.values() for pool in rack.pools.values()
-    ]
+    pools = [(rack.count * pool.nodes, pool) for rack in scenario.racks.values() for pool in rack.pools.values()]
     nodes = sum(count for count, _ in pools)
     slots = sum(count * _slots(pool) for count, pool in pools)
     rows = math.ceil(scenario.duration / scenario.meter_interval) * racks
@@ -186,15 +180,11 @@ def _schedule(path: Path, arrivals: Scheduled) -> Iterator[Problem]:
 def _service(path: Path, service: GivenService, *, is_trace: bool) -> Iterator[Problem]:
     kind = service.distribution
     if kind == "trace" and not is_trace:
-        yield Problem(
-            (*path, "distribution"), "'trace' takes its run times from arrivals of kind trace, found others"
-        )
+        yield Problem((*path, "distribution"), "'trace' takes its run times from arrivals of kind trace, found others")
     if kind != "trace" and service.mean is None:
         yield Problem(path, f"missing key 'mean', which distribution '{kind}' needs", 1)
     if kind == "trace" and service.mean is not None:
-        yield Problem(
-            (*path, "mean"), "distribution 'trace' takes each run time from the trace, want no mean"
-        )
+        yield Problem((*path, "mean"), "distribution 'trace' takes each run time from the trace, want no mean")
     if kind == "lognormal" and service.cv is None:
         yield Problem(path, "missing key 'cv', which distribution 'lognormal' needs", 1)
     if kind != "lognormal" and service.cv is not None:
@@ -206,9 +196,7 @@ def _without_model(path: Path, stream: Stream) -> Iterator[Problem]:
     given = [key for key in ("precision", "batch", "sizes", "training") if getattr(stream, key) is not None]
     given += [f"slo.{key}" for key in ("ttft", "tpot") if getattr(stream.slo, key) is not None]
     for key in given if stream.model is None else ():
-        yield Problem(
-            (*path, *key.split(".")), f"'{key}' needs a model; this stream has a given service time"
-        )
+        yield Problem((*path, *key.split(".")), f"'{key}' needs a model; this stream has a given service time")
 
 
 def _needs(path: Path, needs: Needs) -> Iterator[Problem]:
@@ -234,9 +222,7 @@ def _fits(path: Path, stream: Stream, name: str, pool: Pool) -> Iterator[Problem
         kinds = ", ".join(sorted(node.devices))
         yield Problem((*path, "needs"), f"missing key 'kind': pool '{name}' has devices of kinds {kinds}", 1)
     elif needs.kind is not None:
-        yield from _known(
-            (*path, "needs", "kind"), "device kind", needs.kind, node.devices, f" in pool '{name}'"
-        )
+        yield from _known((*path, "needs", "kind"), "device kind", needs.kind, node.devices, f" in pool '{name}'")
     if needs.cores > node.cores:
         reason = f"found {needs.cores}, but a node of pool '{name}' has {node.cores} cores"
         yield Problem((*path, "needs", "cores"), reason)
@@ -255,9 +241,7 @@ def _outages(scenario: Scenario, pools: Mapping[str, Pool]) -> Iterator[Problem]
         yield from _known((*path, "pool"), "pool", outage.pool, pools)
         if outage.pool in pools and outage.node >= pools[outage.pool].nodes:
             last = pools[outage.pool].nodes - 1
-            yield Problem(
-                (*path, "node"), f"found {outage.node}, want 0 to {last}, the nodes of '{outage.pool}'"
-            )
+            yield Problem((*path, "node"), f"found {outage.node}, want 0 to {last}, the nodes of '{outage.pool}'")
         if outage.start >= scenario.duration:
             start, run = write(outage.start, "time"), write(scenario.duration, "time")
             yield Problem((*path, "start"), f"found {start}, want less than the duration of the run, {run}")

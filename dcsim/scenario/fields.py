@@ -25,9 +25,7 @@ class Measure:
         written = core_schema.plain_serializer_function_ser_schema(self._write, when_used="json")
         return core_schema.no_info_before_validator_function(self._read, number, serialization=written)
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         symbols = "|".join(unit for unit in units.DIMENSIONS[self.dimension] if unit)
         bare = self.dimension == "ratio"
         return {

@@ -77,9 +77,7 @@ def _file_paths(data: Block) -> list[shape.Path]:
     """Where the names of files stand in a scenario, as far as they are there and are texts."""
     paths: list[shape.Path] = [("catalog", position) for position in range(_length(data.get("catalog")))]
     streams = data.get("streams")
-    paths += [
-        ("streams", name, "arrivals", "path") for name in (streams if isinstance(streams, Mapping) else ())
-    ]
+    paths += [("streams", name, "arrivals", "path") for name in (streams if isinstance(streams, Mapping) else ())]
     return [path for path in paths if isinstance(value_at(data, path), str)]
 
 

@@ -48,9 +48,7 @@ def replace(data: Any, path: shape.Path, value: Any) -> Any:
     return twin
 
 
-def _put(
-    data: Any, kinds: Sequence[Any], parts: Sequence[str], value: Any, done: shape.Path
-) -> tuple[Any, shape.Path]:
+def _put(data: Any, kinds: Sequence[Any], parts: Sequence[str], value: Any, done: shape.Path) -> tuple[Any, shape.Path]:
     """Copy of `data` with `value` at `parts`, and the whole path; only containers on the way are copied."""
     if not parts:
         return value, done

@@ -45,9 +45,7 @@ class Source(NamedTuple):
         if self.is_overridden(problem.path):
             return f"--set {key}: {problem.reason}"
         line = line_of(self.data, problem.path)
-        return ": ".join(
-            part for part in (f"{self.name}:{line}" if line else self.name, key, problem.reason) if part
-        )
+        return ": ".join(part for part in (f"{self.name}:{line}" if line else self.name, key, problem.reason) if part)
 
     def error(self, problems: Iterable[Problem]) -> ScenarioError:
         """All problems, the most basic first, then in the order of the file."""

@@ -80,16 +80,12 @@ def read_text(path: Path) -> str:
     except (OSError, ValueError) as error:
         raise ScenarioError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(content) > LARGEST_BYTES:
-        raise ScenarioError(
-            f"{path}: found more than {LARGEST_BYTES // 1_000_000} MB, the most a scenario may have"
-        )
+        raise ScenarioError(f"{path}: found more than {LARGEST_BYTES // 1_000_000} MB, the most a scenario may have")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise ScenarioError(
-            f"{path}:{line}: found byte 0x{content[error.start]:02x}, want UTF-8 text"
-        ) from None
+        raise ScenarioError(f"{path}:{line}: found byte 0x{content[error.start]:02x}, want UTF-8 text") from None
 
 
 def parse(text: str, name: str, *, numbered: bool = True) -> Any:

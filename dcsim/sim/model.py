@@ -27,6 +27,9 @@ from dcsim.sim.fleet import Fleet
 from dcsim.sim.meters import Meter
 from dcsim.sim.plant import SitePlant
 
+SHOWN_SIZES = ("input_tokens", "output_tokens", "trace_id")
+"""columns of a stream that its jobs keep; what is left of the others is in their service"""
+
 
 class Model:
     """One run of one scenario. Everything of it can be read, and much of it changed, while it runs."""
@@ -213,7 +216,8 @@ class Model:
             pool: max(use.request.devices, 1) if processors is None else processors
             for pool, use in self.uses[name].items()
         }
-        return self.table.reserve(name, classes, arrival_s, columns, services, devices)
+        shown = {key: values for key, values in columns.items() if key in SHOWN_SIZES}
+        return self.table.reserve(name, classes, arrival_s, shown, services, devices)
 
 
 def _find(what: str, name: str, names: Sequence[str]) -> int:

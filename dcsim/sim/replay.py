@@ -46,9 +46,7 @@ def replay(
             "duration": f"{nextafter(last_s, inf)!r} s",
             "drain": True,
             "meter_interval": f"{max(last_s, 1.0) / _INTERVALS!r} s",
-            "sites": {
-                "site": {"plant": {"kind": "constant", "pue": 1.0}, "ups": "none", "transformer": "none"}
-            },
+            "sites": {"site": {"plant": {"kind": "constant", "pue": 1.0}, "ups": "none", "transformer": "none"}},
             "racks": {
                 "rack": {
                     "site": "site",
@@ -59,9 +57,7 @@ def replay(
                             "nodes": nodes,
                             "node": {
                                 "devices": {
-                                    "node": {
-                                        "power": {"idle": f"{idle_power_w!r} W", "max": f"{busy_power_w!r} W"}
-                                    }
+                                    "node": {"power": {"idle": f"{idle_power_w!r} W", "max": f"{busy_power_w!r} W"}}
                                 }
                             },
                         }

@@ -52,9 +52,7 @@ class SizeTable:
             entry.array("output_tokens"),
         )
         if table.output_tokens.ndim != 2:
-            raise CatalogError(
-                f"sizes '{entry.name}': output_tokens must be a table with a row per bin of the input"
-            )
+            raise CatalogError(f"sizes '{entry.name}': output_tokens must be a table with a row per bin of the input")
         for what, grid, tokens in (
             ("input", table.input_probabilities, table.input_tokens[None, ...]),
             ("output", table.output_probabilities, table.output_tokens),
@@ -88,9 +86,7 @@ def measure(input_tokens: npt.ArrayLike, output_tokens: npt.ArrayLike, bins: int
     grid_in, grid_out = np.array(_INPUT_PROBABILITIES), np.array(_OUTPUT_PROBABILITIES)
     by_input = np.array_split(tokens_out[np.argsort(tokens_in, kind="stable")], bins)
     rows = [np.quantile(part, grid_out, method="inverted_cdf") for part in by_input]
-    return SizeTable(
-        grid_in, np.quantile(tokens_in, grid_in, method="inverted_cdf"), grid_out, np.stack(rows)
-    )
+    return SizeTable(grid_in, np.quantile(tokens_in, grid_in, method="inverted_cdf"), grid_out, np.stack(rows))
 
 
 def _check(where: str, grid: FloatArray, tokens: FloatArray) -> None:

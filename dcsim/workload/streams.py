@@ -83,9 +83,7 @@ def _source(
     if isinstance(spec, Replay):
         return [_replay(stream, spec, where, duration_s, folder)]
     if stream.service is not None and stream.service.distribution == "trace":
-        raise ScenarioError(
-            f"{where}.service.distribution: 'trace' wants arrivals of kind trace, found '{spec.kind}'"
-        )
+        raise ScenarioError(f"{where}.service.distribution: 'trace' wants arrivals of kind trace, found '{spec.kind}'")
     return (Block(times_s) for times_s in _times(spec, f"{where}.arrivals", duration_s, catalog, random))
 
 
@@ -112,9 +110,7 @@ def _times(
 
 def _check_count(where: str, expected: float) -> None:
     if expected > MAX_JOBS:
-        raise ScenarioError(
-            f"{where}: about {expected:.3g} jobs in the run; at most {MAX_JOBS:g} are allowed"
-        )
+        raise ScenarioError(f"{where}: about {expected:.3g} jobs in the run; at most {MAX_JOBS:g} are allowed")
 
 
 def _profile(profile: str | list[float], where: str, catalog: Catalog) -> arrivals.Profile:

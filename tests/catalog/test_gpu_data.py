@@ -105,9 +105,7 @@ def test_hgx_prices_are_in_the_quoted_range(known: Catalog) -> None:
     assert 250e3 <= 8 * gpu["price_usd"] + host["price_usd"] + node["price_usd"] <= 350e3
 
 
-@pytest.mark.parametrize(
-    "name", ["host-gpu-2-socket", "host-2u-2-socket", "host-1u-1-socket", "host-embedded-arm"]
-)
+@pytest.mark.parametrize("name", ["host-gpu-2-socket", "host-2u-2-socket", "host-1u-1-socket", "host-embedded-arm"])
 def test_hosts_are_complete(known: Catalog, name: str) -> None:
     host = known.get(name, "host")
     assert 0 < host["idle_w"] < host["max_w"]

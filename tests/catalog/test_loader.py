@@ -72,8 +72,7 @@ def test_every_shipped_number_has_unit_source_grade_and_an_honest_band():
         if number.low is not None:
             size = len(flat(number.si))
             low, high = (
-                flat(end) * (size if not isinstance(end, list) else 1)
-                for end in (number.si_low, number.si_high)
+                flat(end) * (size if not isinstance(end, list) else 1) for end in (number.si_low, number.si_high)
             )
             assert all(a <= x <= b for a, x, b in zip(low, flat(number.si), high, strict=True)), where
 
@@ -153,9 +152,7 @@ def test_every_unit_symbol_means_one_thing():
 
 
 def test_bands_and_lists_are_converted_too(write):
-    number = (
-        "core_w: {value: [1, 2], unit: mW, source: a, grade: estimate, low: 0.5, high: [2, 3], note: two}"
-    )
+    number = "core_w: {value: [1, 2], unit: mW, source: a, grade: estimate, low: 0.5, high: [2, 3], note: two}"
     entry = catalog.load([write(entry_text(number))]).get("my-chip")
     quantity = entry.quantity("core_w")
     assert (quantity.si, quantity.si_low, quantity.si_high) == ([1e-3, 2e-3], 5e-4, [2e-3, 3e-3])
@@ -326,9 +323,7 @@ def test_reads_of_an_entry():
     assert entry.get("nothing_j", None) is None
     assert entry.get("cores", 0.0) == 128
     assert entry.facts["mode"] == "barrier"
-    with pytest.raises(
-        CatalogError, match=r"'loihi-sanafe' has no number 'synaps_j'; did you mean 'synapse_j'\?"
-    ):
+    with pytest.raises(CatalogError, match=r"'loihi-sanafe' has no number 'synaps_j'; did you mean 'synapse_j'\?"):
         entry["synaps_j"]
     with pytest.raises(CatalogError, match=r"'sync_s' is a table; read it with array\('sync_s'\)"):
         entry["sync_s"]

@@ -17,10 +17,7 @@ NETWORKS = [name for name in SHIPPED.names("model") if "snn_layers" in SHIPPED.g
 
 
 def test_what_the_first_issue_asks_for_is_there():
-    chips = (
-        "truenorth loihi loihi-sanafe loihi-2 spinnaker spinnaker2 tianjic brainscales-2 northpole akida-1000"
-        " speck"
-    )
+    chips = "truenorth loihi loihi-sanafe loihi-2 spinnaker spinnaker2 tianjic brainscales-2 northpole akida-1000 speck"
     systems = (
         "truenorth-ns16e nahuku-32 pohoiki-springs kapoho-point hala-point spinn-5 spinnaker-frame-24"
         " spinnaker2-48 spinnaker2-rack northpole-2u brainscales-2-24 akida-pcie speck-board"
@@ -91,12 +88,8 @@ def test_northpole_figures_agree():
     assert chip["int4_op_per_s"] * 288 == pytest.approx(115e15, rel=0.06)
     assert chip["active_w"] * node["devices"] == pytest.approx(672)
     assert node["max_w"] * 18 == pytest.approx(30e3, rel=1e-3)
-    assert model["users_northpole"] / model["inter_token_s_northpole"] == pytest.approx(
-        model["tokens_per_s_northpole"]
-    )
-    assert 30e3 / (3 * model["tokens_per_s_northpole"]) == pytest.approx(
-        model["energy_j_per_token_northpole"]
-    )
+    assert model["users_northpole"] / model["inter_token_s_northpole"] == pytest.approx(model["tokens_per_s_northpole"])
+    assert 30e3 / (3 * model["tokens_per_s_northpole"]) == pytest.approx(model["energy_j_per_token_northpole"])
 
 
 def test_boards_add_up_to_what_was_measured():

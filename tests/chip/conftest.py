@@ -33,9 +33,7 @@ def model() -> Callable[..., Entry]:
 def chip() -> Callable[..., Entry]:
     """A chip of 8 cores with 16 neurons each; keywords add numbers or replace facts."""
 
-    def make(
-        name: str = "toy", mode: str = "barrier", nets: tuple[str, ...] = ("snn",), **numbers: object
-    ) -> Entry:
+    def make(name: str = "toy", mode: str = "barrier", nets: tuple[str, ...] = ("snn",), **numbers: object) -> Entry:
         base = {"cores": 8.0, "neurons_per_core": 16.0, "static_w": 0.01, "synapse_j": 1e-12, "sync_s": 1e-6}
         facts = {"mode": mode, "nets": list(nets), "precision": ["int8"]}
         return make_entry("chip", name, facts, **(base | numbers))

@@ -42,9 +42,7 @@ def test_a_profile_holds_what_execution_says(chip, model):
     assert detail["network"] == pytest.approx(10 * (78 + 25.6 + 25.6) * 1e-10, rel=0.01)
     assert detail["io"] == pytest.approx(spikes_in * 1e-9, rel=0.01)
     assert detail["static"] == pytest.approx(0.01 * profile.latency_s.mean(), rel=1e-9)
-    assert profile.chip_j.mean() == pytest.approx(
-        sum(detail[cause] for cause in execution.CHIP_CAUSES), rel=1e-9
-    )
+    assert profile.chip_j.mean() == pytest.approx(sum(detail[cause] for cause in execution.CHIP_CAUSES), rel=1e-9)
     assert profile.board_w * profile.latency_s.mean() == pytest.approx(detail["io"], rel=1e-9)
     assert profile.host_w * profile.latency_s.mean() == pytest.approx(detail["host"], rel=1e-9)
     assert profile.host_w == pytest.approx(0.05, rel=0.15)

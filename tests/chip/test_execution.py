@@ -166,9 +166,7 @@ SMALL_CORES = ChipSpec("c", "barrier", 128, 128, 0.0, costs=Costs(synapse_j=1.0,
 
 
 def test_spikes_are_binomial_with_the_rate_of_their_layer():
-    network = SpikingNetwork.layered(
-        [100, 40], steps=4, rates=[[0.5, 0.1], [0.5, 0.2], [0.5, 0.0], [0.5, 1.0]]
-    )
+    network = SpikingNetwork.layered([100, 40], steps=4, rates=[[0.5, 0.1], [0.5, 0.2], [0.5, 0.0], [0.5, 1.0]])
     fired = execution.sample_fired(network, place(network, SMALL_CORES), 20_000, np.random.default_rng(1))
     assert fired.shape == (20_000, 4, 2)
     mean, sigma = fired.mean(axis=0), fired.std(axis=0)

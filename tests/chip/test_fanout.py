@@ -36,9 +36,7 @@ def cut(draw: st.DrawFn, neurons: int) -> np.ndarray:
 @st.composite
 def cases(draw: st.DrawFn):
     height, width, kernel = (draw(st.integers(2, n)) for n in (5, 5, 3))
-    shape = Layer(
-        1, 1, 1, kernel, draw(st.integers(1, 3)), draw(st.integers(0, kernel - 1)), draw(st.integers(1, 3))
-    )
+    shape = Layer(1, 1, 1, kernel, draw(st.integers(1, 3)), draw(st.integers(0, kernel - 1)), draw(st.integers(1, 3)))
     if min(height, width) + 2 * shape.padding < kernel:
         shape = replace(shape, padding=1)
     rows, columns = ((n + 2 * shape.padding - kernel) // shape.stride + 1 for n in (height, width))

@@ -71,9 +71,7 @@ def test_rates_may_change_from_step_to_step():
 
 def test_a_model_without_a_spiking_form_is_refused_by_name(entry, model):
     assert SpikingNetwork.of(model([390, 10], [0.1, 0.1], 5)).synapses == 3900
-    with pytest.raises(
-        PlacementError, match=r"resnet: no spiking form \(the catalog has no snn_rates, snn_steps\)"
-    ):
+    with pytest.raises(PlacementError, match=r"resnet: no spiking form \(the catalog has no snn_rates, snn_steps\)"):
         SpikingNetwork.of(entry("model", "resnet", snn_layers=[1.0, 2.0]))
 
 

@@ -77,9 +77,7 @@ def test_the_barrier_of_several_chips_grows_with_their_columns_and_rows():
 
 
 def test_fan_in_is_limited():
-    with pytest.raises(
-        LimitError, match=r"mine, layer 2 on chip toy: needs 30 synapses into one neuron, has 20"
-    ):
+    with pytest.raises(LimitError, match=r"mine, layer 2 on chip toy: needs 30 synapses into one neuron, has 20"):
         place(SpikingNetwork.layered([9, 30, 2], name="mine"), spec(fan_in_max=20))
     assert place(SpikingNetwork.layered([9, 20, 2]), spec(fan_in_max=20)).chips == 1
 
@@ -128,9 +126,7 @@ def test_a_network_beyond_all_bounds_is_refused_before_memory_is_taken():
 
 
 def test_a_chip_is_read_from_the_catalog(chip):
-    read = ChipSpec.of(
-        chip(fan_in_max=64.0, cores_per_tile=4.0, sync_s=[[4, 3e-6], [1, 1e-6]], access_j=2e-12)
-    )
+    read = ChipSpec.of(chip(fan_in_max=64.0, cores_per_tile=4.0, sync_s=[[4, 3e-6], [1, 1e-6]], access_j=2e-12))
     assert (read.cores, read.neurons_per_core, read.fan_in_max, read.weight_bits) == (8, 16, 64, 8)
     assert read.sync == ((1.0, 1e-6), (4.0, 3e-6))
     assert (read.costs.access_j, read.costs.synapse_j, read.costs.hop_ew_j) == (2e-12, 1e-12, 0.0)
@@ -149,9 +145,7 @@ def test_a_chip_that_cannot_run_spiking_nets_is_refused_with_the_reason(chip, op
 
 
 def test_a_chip_without_event_energies_is_refused(entry):
-    bare = entry(
-        "chip", "bare", {"mode": "barrier", "nets": ["snn"]}, cores=8.0, neurons_per_core=4.0, static_w=1.0
-    )
+    bare = entry("chip", "bare", {"mode": "barrier", "nets": ["snn"]}, cores=8.0, neurons_per_core=4.0, static_w=1.0)
     with pytest.raises(PlacementError, match="chip bare: the catalog has no energy per event"):
         ChipSpec.of(bare)
 

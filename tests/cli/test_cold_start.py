@@ -15,13 +15,9 @@ HELP = "from dcsim.cli import call; call(['--help'])"
 def run(code: str) -> tuple[set[str], float]:
     """Modules that `code` imports in a fresh interpreter, and its CPU seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    modules = {
-        line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")
-    }
+    modules = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     return modules, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 

@@ -94,10 +94,7 @@ def test_new_scenario_loads_and_is_not_overwritten(dcsim, tmp_path):
 def test_new_scenario_elsewhere(dcsim, tmp_path):
     assert dcsim("new", "scenario", "first", "--out", "other.yaml").code == 0
     assert load(tmp_path / "other.yaml").name == "first"
-    assert (
-        "cannot be written: No such file or directory"
-        in dcsim("new", "scenario", "x", "--out", "no/x.yaml").err
-    )
+    assert "cannot be written: No such file or directory" in dcsim("new", "scenario", "x", "--out", "no/x.yaml").err
 
 
 def test_new_scenario_refuses_what_is_no_name(dcsim, tmp_path):

@@ -30,9 +30,7 @@ def test_run_writes_a_folder_and_says_where(dcsim, small, tmp_path):
     assert names <= {path.name for path in folder.iterdir()}
     jobs = json.loads((folder / "summary.json").read_text())["jobs"]
     assert jobs["submitted"] == len(pd.read_parquet(folder / "jobs.parquet"))
-    assert jobs["submitted"] == sum(
-        jobs[key] for key in ("completed", "rejected", "failed", "queued", "running")
-    )
+    assert jobs["submitted"] == sum(jobs[key] for key in ("completed", "rejected", "failed", "queued", "running"))
     assert load(folder / "scenario.yaml") == load(small)
 
 
@@ -45,9 +43,7 @@ def test_json_is_the_summary_and_nothing_else(dcsim, small, tmp_path):
 
 
 def test_set_seed_quiet_and_report(dcsim, small, tmp_path):
-    outcome = dcsim(
-        "run", small, "--seed", 7, "--set", "streams.chat.arrivals.rate=1/s", "--quiet", "--report"
-    )
+    outcome = dcsim("run", small, "--seed", 7, "--set", "streams.chat.arrivals.rate=1/s", "--quiet", "--report")
     assert outcome == (0, "", "")
     folder = tmp_path / "runs" / "small-7"
     resolved = load(folder / "scenario.yaml")
@@ -92,9 +88,7 @@ def test_wrong_input_is_told_before_the_run(dcsim, tmp_path, arguments, line):
 
 
 def test_every_error_of_a_file_has_its_line(dcsim, small):
-    small.write_text(
-        small.read_text().replace("duration: 60 s", "duration: 60 kg").replace("seed: 1", "sead: 1")
-    )
+    small.write_text(small.read_text().replace("duration: 60 s", "duration: 60 kg").replace("seed: 1", "sead: 1"))
     outcome = dcsim("run", small)
     assert outcome.code == 2
     lines = outcome.err.splitlines()
@@ -121,9 +115,7 @@ def test_ctrl_c_writes_what_is_finished_and_ends_with_130(small, tmp_path):
     command = [sys.executable, "-c", TICKING, "run", str(small), "--set", "outages=[]"]
     command += ["--set", "duration=400 d", "--set", "meter_interval=1 d"]
     command += ["--set", "streams.chat.arrivals.rate=1/h", "--set", "streams.windows.arrivals.rate=1/min"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stderr.readline() == "tick\n"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

@@ -91,9 +91,7 @@ def test_invariants(it_w: list[float], site: Site, interval: float) -> None:
     plant = site.plant
     assert isinstance(plant, ConstantPlant)
     held = ~series.pue_below_losses
-    np.testing.assert_allclose(
-        series.facility_w[held], plant.pue * series.it_w[held], rtol=1e-12, atol=1e-200
-    )
+    np.testing.assert_allclose(series.facility_w[held], plant.pue * series.it_w[held], rtol=1e-12, atol=1e-200)
     assert (series.facility_w[~held] >= plant.pue * series.it_w[~held] * (1 - 1e-12)).all()
 
 

@@ -39,9 +39,7 @@ def test_bad_annuity(rate: float, life: float) -> None:
 
 
 def test_capex_and_maintenance_of_a_run() -> None:
-    assert cost.capex_usd(300e3, 5 * YEAR_S, 0.08, YEAR_S / 365) == pytest.approx(
-        300e3 * 0.2504565 / 365, rel=1e-6
-    )
+    assert cost.capex_usd(300e3, 5 * YEAR_S, 0.08, YEAR_S / 365) == pytest.approx(300e3 * 0.2504565 / 365, rel=1e-6)
     assert cost.maintenance_usd(11.7e6, 0.03, YEAR_S / 2) == pytest.approx(175.5e3)
 
 

@@ -62,9 +62,7 @@ def test_2n_ups_is_less_efficient_than_n(load: float) -> None:
 
 
 def test_certificate_is_met_at_its_points_and_interpolates_loss() -> None:
-    np.testing.assert_allclose(
-        REDUNDANT_TITANIUM.efficiency(POINTS, 1.0), [0.90, 0.94, 0.96, 0.91], rtol=1e-12
-    )
+    np.testing.assert_allclose(REDUNDANT_TITANIUM.efficiency(POINTS, 1.0), [0.90, 0.94, 0.96, 0.91], rtol=1e-12)
     # half way from 20 % to 50 %: mean of the losses 0.2 (1/0.9 - 1) and 0.5 (1/0.94 - 1)
     assert PLATINUM.loss_w(350.0, 1000.0) == pytest.approx(500 * (0.2 / 0.9 - 0.2 + 0.5 / 0.94 - 0.5))
     # the first segment prolonged to no load
@@ -129,9 +127,7 @@ def test_bank_knows_its_rating() -> None:
     assert bank.marginal([600e3])[0] == pytest.approx(1 + 0.02 + 0.02 * 600 / 1000)
 
 
-@pytest.mark.parametrize(
-    "curve", [LossCurve(0, 0, 0.1, name="psu"), CertificateCurve((0.5, 1.0), (0.9, 0.9), "psu")]
-)
+@pytest.mark.parametrize("curve", [LossCurve(0, 0, 0.1, name="psu"), CertificateCurve((0.5, 1.0), (0.9, 0.9), "psu")])
 @pytest.mark.parametrize("load", [1000.1, -1.0, math.nan, math.inf])
 def test_overload_is_an_error(curve: Converter, load: float) -> None:
     for method in (curve.loss_w, curve.marginal):

@@ -59,9 +59,7 @@ def test_identities_of_the_facility_cases() -> None:
     root = os.environ.get("DCSIM_DATA")
     if not root:
         pytest.skip("DCSIM_DATA is not set")
-    cases = {
-        case["id"]: case for case in json.loads((Path(root) / "cases/facility/facility.json").read_text())
-    }
+    cases = {case["id"]: case for case in json.loads((Path(root) / "cases/facility/facility.json").read_text())}
     for name in ("F09", "F10"):
         given_, expected = cases[name]["inputs"], cases[name]["expected"]["mL_per_request"]
         water = of_it_energy(
@@ -114,9 +112,7 @@ def test_cleaner_fab_emits_less() -> None:
 
 def test_amortised_over_the_life() -> None:
     five_years = 5 * 365 * 86400.0
-    assert embodied.amortised(Band(24.0, 164.0, 575.0), five_years, 365 * 86400.0) == pytest.approx(
-        (4.8, 32.8, 115.0)
-    )
+    assert embodied.amortised(Band(24.0, 164.0, 575.0), five_years, 365 * 86400.0) == pytest.approx((4.8, 32.8, 115.0))
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e3), st.floats(0, 1e3), st.floats(0, 1e3)).map(sorted), max_size=5))

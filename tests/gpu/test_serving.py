@@ -33,9 +33,7 @@ def test_decode_roofline_by_hand(known: Catalog) -> None:
     replica = Replica(known.get("toy-talker"), known.get("toy-gpu"), "fp16", 1)
     # 10 launches + (200 MB of weights + 4 x 500 x 40 kB) / 50 GB/s + 4 x 2e8 / 0.5e12
     assert decode_roofline_s(replica, 4, 500) == pytest.approx(100e-6 + 5.6e-3 + 1.6e-3)
-    eight = Replica(
-        known.get("toy-talker"), known.get("toy-gpu"), "fp8", 1
-    )  # half the weights, twice the rate
+    eight = Replica(known.get("toy-talker"), known.get("toy-gpu"), "fp8", 1)  # half the weights, twice the rate
     assert decode_roofline_s(eight, 4, 500) == pytest.approx(100e-6 + 3.6e-3 + 0.8e-3)
 
 
@@ -82,9 +80,7 @@ def test_default_batch_is_cut_to_the_memory(known: Catalog) -> None:
 
 def test_too_big_names_the_smallest_count(known: Catalog) -> None:
     talker, gpu = known.get("toy-talker"), known.get("toy-gpu")
-    with pytest.raises(
-        PlacementError, match=r"at batch 100 needs 2\.2 GB, 1 x toy-gpu hold 0\.9 GB; .* fits: 3$"
-    ):
+    with pytest.raises(PlacementError, match=r"at batch 100 needs 2\.2 GB, 1 x toy-gpu hold 0\.9 GB; .* fits: 3$"):
         gpu_profile(talker, gpu, batch=100)
     assert gpu_profile(talker, gpu, batch=100, devices=3).slots == 100
     with pytest.raises(PlacementError, match=r"needs 812\.2 GB.*smallest count that fits: 11"):

@@ -29,9 +29,7 @@ def test_training_by_hand(known: Catalog) -> None:
     assert profile.chip_j == pytest.approx([4 * 80 * seconds])
     assert profile.chip_curve_w == pytest.approx([0, 80])
     assert (profile.devices, profile.slots, profile.host_w) == (4, 1, 32)
-    half = gpu_profile(
-        known.get("toy-talker"), known.get("toy-gpu"), devices=4, training_samples=1e9, utilisation=0.2
-    )
+    half = gpu_profile(known.get("toy-talker"), known.get("toy-gpu"), devices=4, training_samples=1e9, utilisation=0.2)
     assert half.latency_s == pytest.approx([2 * seconds])
 
 
@@ -46,9 +44,7 @@ def test_gpt3_arithmetic(known: Catalog) -> None:
     seconds = run_s(flop, 10_000, 125e12, 24.6 / 125)
     assert seconds / 86400 == pytest.approx(14.8, rel=0.005)
     assert 10_000 * 330 * 1.10 * seconds / 3.6e9 == pytest.approx(1287, rel=0.02)
-    profile = gpu_profile(
-        known.get("gpt-3-175b"), known.get("v100-sxm2-32"), devices=10_000, training_samples=300e9
-    )
+    profile = gpu_profile(known.get("gpt-3-175b"), known.get("v100-sxm2-32"), devices=10_000, training_samples=300e9)
     assert float(profile.latency_s[0]) == pytest.approx(seconds, rel=0.005)
     assert 10_000 * profile.detail["device_w"] < 10_000 * 330  # the published 330 W hold a share of the node
 
@@ -124,9 +120,7 @@ def test_llama_8b_between_tokens_on_h100(known: Catalog, gpu_case: dict[str, Any
 
 
 @pytest.mark.parametrize(("model", "gpu"), [("llama-3.1-405b", "H100"), ("llama-3.1-405b", "B200")])
-def test_roofline_of_the_largest_model(
-    known: Catalog, gpu_case: dict[str, Any], model: str, gpu: str
-) -> None:
+def test_roofline_of_the_largest_model(known: Catalog, gpu_case: dict[str, Any], model: str, gpu: str) -> None:
     """Tensor parallelism over 8 and 4 GPUs, without the fits."""
     for row in _rows(gpu_case, model, gpu):
         got = decode_roofline_s(_replica(known, row), row["avg_batch_size"], 800)
@@ -134,9 +128,7 @@ def test_roofline_of_the_largest_model(
 
 
 @pytest.mark.parametrize("model", ["llama-3.1-8b", "llama-3.1-405b", "qwen3-32b"])
-def test_energy_per_output_token_at_a_full_batch(
-    known: Catalog, gpu_case: dict[str, Any], model: str
-) -> None:
+def test_energy_per_output_token_at_a_full_batch(known: Catalog, gpu_case: dict[str, Any], model: str) -> None:
     """Whole device power x residence / tokens against measured J/token on H100, within 25 %.
 
     The file does not give the lengths of the prompts: 200 tokens, as chat prompts are.

@@ -188,9 +188,7 @@ def summarise(
     for name, table in jobs.groupby("stream"):
         done = table[table["status"] == "completed"]
         energy = {
-            boundary: {
-                kind: float(done[f"energy_{boundary}_{kind}_j"].mean()) for kind in ("marginal", "loaded")
-            }
+            boundary: {kind: float(done[f"energy_{boundary}_{kind}_j"].mean()) for kind in ("marginal", "loaded")}
             for boundary in BOUNDARIES
         }
         streams[name] = of_jobs(table) | {

@@ -90,11 +90,7 @@ def test_latency_curves_marks_and_objectives(day: Any) -> None:
     assert curve.get_xdata()[0] == pytest.approx(chat.min())
     assert curve.get_xdata()[-1] == pytest.approx(chat.max())
     assert np.interp(0.5, curve.get_ydata(), curve.get_xdata()) == pytest.approx(chat.median(), rel=1e-3)
-    marks = {
-        (float(one.get_xdata()[0]), float(one.get_ydata()[0]))
-        for one in ax.lines
-        if one.get_marker() in "o^D"
-    }
+    marks = {(float(one.get_xdata()[0]), float(one.get_ydata()[0])) for one in ax.lines if one.get_marker() in "o^D"}
     for level in (0.5, 0.95, 0.99):
         assert any(mark == pytest.approx((chat.quantile(level), level)) for mark in marks)
     assert any(np.all(np.asarray(one.get_xdata()) == 30.0) for one in ax.lines)

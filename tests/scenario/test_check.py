@@ -240,9 +240,7 @@ def test_a_pool_stands_on_one_site(changed, complaint):
     )
     lines = complaint(path)
     assert len(lines) == 1
-    assert (
-        "racks.cpu.pools.h100: pool 'h100' stands in site 'here' too (racks.gpu), want one site" in lines[0]
-    )
+    assert "racks.cpu.pools.h100: pool 'h100' stands in site 'here' too (racks.gpu), want one site" in lines[0]
 
 
 def test_nodes_of_a_pool_are_counted_over_all_racks(changed, complaint):

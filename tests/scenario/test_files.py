@@ -53,9 +53,7 @@ def test_beside_the_scenario_comes_first(trace, tmp_path, tmp_path_factory, monk
     assert path_of(load(trace("jobs.csv"))) == (tmp_path / "jobs.csv").resolve()
 
 
-@pytest.mark.parametrize(
-    "name", ["/etc/passwd", "../outside.csv", "../../etc/passwd", "sub/../../outside.csv", "/"]
-)
+@pytest.mark.parametrize("name", ["/etc/passwd", "../outside.csv", "../../etc/passwd", "sub/../../outside.csv", "/"])
 def test_leaving_is_refused(trace, tmp_path, complaint, name):
     (tmp_path.parent / "outside.csv").touch()
     (line,) = complaint(trace(name))
@@ -88,13 +86,9 @@ def test_a_link_that_stays_is_followed(trace, tmp_path):
 
 def test_what_is_not_there(trace, complaint, tmp_path_factory, monkeypatch):
     where = "small.yaml:27: streams.kws.arrivals.path:"
-    assert complaint(trace("jobs.csv")) == [
-        f"{where} no file 'jobs.csv' beside the scenario and DCSIM_DATA is not set"
-    ]
+    assert complaint(trace("jobs.csv")) == [f"{where} no file 'jobs.csv' beside the scenario and DCSIM_DATA is not set"]
     monkeypatch.setenv("DCSIM_DATA", str(tmp_path_factory.mktemp("data")))
-    assert complaint(trace("jobs.csv")) == [
-        f"{where} no file 'jobs.csv' beside the scenario or under DCSIM_DATA"
-    ]
+    assert complaint(trace("jobs.csv")) == [f"{where} no file 'jobs.csv' beside the scenario or under DCSIM_DATA"]
 
 
 @pytest.mark.parametrize(
@@ -125,9 +119,7 @@ def test_a_path_of_the_user_may_lead_anywhere(changed, tmp_path_factory, monkeyp
 
 
 def test_a_path_of_the_user_that_is_not_there(changed, complaint):
-    lines = complaint(
-        changed(), {"streams.kws.arrivals": {"kind": "trace", "format": "csv", "path": "/no/such.csv"}}
-    )
+    lines = complaint(changed(), {"streams.kws.arrivals": {"kind": "trace", "format": "csv", "path": "/no/such.csv"}})
     assert lines == [
         "--set streams.kws.arrivals.path: found '/no/such.csv', which leads out of the scenario's "
         "folder and the data "

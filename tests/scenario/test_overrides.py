@@ -77,9 +77,7 @@ def test_a_whole_new_entry_of_the_users_own(changed):
 
 def test_names_may_hold_dots(changed):
     path = changed(("  chat:", "  llama-3.1:"))
-    assert (
-        load(path, settings("streams.llama-3.1.arrivals.rate=5/s")).streams["llama-3.1"].arrivals.rate == 5.0
-    )
+    assert load(path, settings("streams.llama-3.1.arrivals.rate=5/s")).streams["llama-3.1"].arrivals.rate == 5.0
 
 
 def test_a_later_override_reaches_into_an_earlier_one(changed):

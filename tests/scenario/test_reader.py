@@ -48,9 +48,7 @@ def test_lines_of_keys_and_items() -> None:
 
 
 def test_aliases_and_merges() -> None:
-    data = parse(
-        "base: &b {x: 1, y: 2}\none: *b\ntwo: {<<: *b, y: 3}\nthree: {<<: [{z: 0}, *b], x: 9}\n", "x.yaml"
-    )
+    data = parse("base: &b {x: 1, y: 2}\none: *b\ntwo: {<<: *b, y: 3}\nthree: {<<: [{z: 0}, *b], x: 9}\n", "x.yaml")
     assert data["one"] == {"x": "1", "y": "2"}
     assert data["two"] == {"x": "1", "y": "3"}
     assert data["three"] == {"x": "9", "y": "2", "z": "0"}
@@ -99,10 +97,7 @@ def test_alias_bomb_is_refused_at_once() -> None:
     bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
     bomb += "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9))
     started = time.process_time()
-    assert (
-        refused(bomb)
-        == "x.yaml:6: more than 200,000 values, every alias counted, the most a scenario may have"
-    )
+    assert refused(bomb) == "x.yaml:6: more than 200,000 values, every alias counted, the most a scenario may have"
     assert time.process_time() - started < 0.5
 
 
@@ -112,9 +107,7 @@ def test_a_file_of_200_mb_is_refused_without_reading_it(tmp_path: Path) -> None:
         file.write(b"a: &a [x]\nb: [" + b"*a," * 1_000_000)
         file.truncate(200_000_000)
     before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    with pytest.raises(
-        ScenarioError, match=r"bomb\.yaml: found more than 5 MB, the most a scenario may have"
-    ):
+    with pytest.raises(ScenarioError, match=r"bomb\.yaml: found more than 5 MB, the most a scenario may have"):
         load(bomb)
     assert time.process_time() - started < 0.5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB

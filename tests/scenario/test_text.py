@@ -106,9 +106,7 @@ def test_any_description_survives(changed, tmp_path, text):
 
 def test_schema_on_file_is_up_to_date():
     """`dcsim schema > docs/schema/scenario.json` (make schema) writes it."""
-    assert (
-        json.loads((ROOT / "docs" / "schema" / "scenario.json").read_text(encoding="utf-8")) == json_schema()
-    )
+    assert json.loads((ROOT / "docs" / "schema" / "scenario.json").read_text(encoding="utf-8")) == json_schema()
 
 
 def test_schema_describes_every_key_and_unit():

@@ -26,11 +26,7 @@ _spec.loader.exec_module(golden)
 
 def _leaves(tree: Any, path: str = "") -> dict[str, Any]:
     if isinstance(tree, dict):
-        return {
-            key: value
-            for name, part in tree.items()
-            for key, value in _leaves(part, f"{path}/{name}").items()
-        }
+        return {key: value for name, part in tree.items() for key, value in _leaves(part, f"{path}/{name}").items()}
     return {path: tree}
 
 

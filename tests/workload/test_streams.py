@@ -59,10 +59,7 @@ def test_same_bytes_whatever_the_block_size(arrivals, rest):
 
 def test_seed_replication_and_name_change_the_draws():
     spec = stream(CHAT, sizes="azure-llm-conv-2023")
-    seen = {
-        digest(blocks(spec, 600.0, **change))
-        for change in ({}, {"seed": 2}, {"replication": 1}, {"name": "t"})
-    }
+    seen = {digest(blocks(spec, 600.0, **change)) for change in ({}, {"seed": 2}, {"replication": 1}, {"name": "t"})}
     assert len(seen) == 4
     assert digest(blocks(spec, 600.0)) in seen
 
@@ -174,9 +171,7 @@ def test_relative_paths_are_found_beside_the_scenario_and_nowhere_above(trace, m
 
 def test_a_run_without_any_row_of_the_trace_is_an_error(trace):
     spec = stream(replay(trace), service={"distribution": "trace"})
-    with pytest.raises(
-        TraceError, match=r"no job arrives in the run of 10 s; the first one would arrive at 10 s"
-    ):
+    with pytest.raises(TraceError, match=r"no job arrives in the run of 10 s; the first one would arrive at 10 s"):
         blocks(spec, 10.0)
 
 

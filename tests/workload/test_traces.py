@@ -125,9 +125,7 @@ def test_files_that_are_none(tmp_path):
 
 
 def test_azure_original_layout_counts_from_the_first_request(read):
-    rows = (
-        "2023-11-16 18:17:04.0000001,5,6\n2023-11-16 18:17:03.9799600,374,44\n2023-11-17T18:17:03.97996,7,8\n"
-    )
+    rows = "2023-11-16 18:17:04.0000001,5,6\n2023-11-16 18:17:03.9799600,374,44\n2023-11-17T18:17:03.97996,7,8\n"
     block = read("azure-llm", AZURE + rows)
     np.testing.assert_allclose(block.arrival_s, [0.0, 0.0200401, 86_400.0], rtol=1e-12)
     assert listed(block) == {"input_tokens": [374.0, 5.0, 7.0], "output_tokens": [44.0, 6.0, 8.0]}
@@ -220,9 +218,7 @@ def test_bad_logs_are_refused(read, content, message):
 
 # ---------------------------------------------------------------- anything at all
 
-CELL = st.sampled_from(
-    ["1", "0", "-1", "2.5", "", "nan", "1e9", "x", '"', "2023-11-16 18:17:03", " ", ";", "9" * 40]
-)
+CELL = st.sampled_from(["1", "0", "-1", "2.5", "", "nan", "1e9", "x", '"', "2023-11-16 18:17:03", " ", ";", "9" * 40])
 ROW = st.lists(CELL, min_size=1, max_size=4).map(",".join)
 HEADER = st.sampled_from([JOBS, AZURE, VIDUR, "submit_s,run_s\n", ""])
 TABLE = st.builds(lambda header, rows: (header + "\n".join(rows)).encode(), HEADER, st.lists(ROW, max_size=5))

@@ -181,9 +181,7 @@ def header(path: Path) -> list[str]:
     return Layout().cells(line)
 
 
-def choose(
-    path: Path, names: Sequence[str], known: Iterable[Column], required: Iterable[str]
-) -> list[Column]:
+def choose(path: Path, names: Sequence[str], known: Iterable[Column], required: Iterable[str]) -> list[Column]:
     """Columns in the order of the header; TraceError for a name that is unknown, twice or missing."""
     by_name = {column.name: column for column in known}
     for name in names:

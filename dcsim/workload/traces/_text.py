@@ -28,9 +28,7 @@ def opened(path: Path) -> Iterator[TextIO]:
         with path.open("rb") as raw:
             packed = raw.peek(2)[:2] == _GZIP
             source: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
-            with io.TextIOWrapper(
-                io.BufferedReader(_Bounded(source, path), 2**18), encoding="utf-8-sig"
-            ) as text:
+            with io.TextIOWrapper(io.BufferedReader(_Bounded(source, path), 2**18), encoding="utf-8-sig") as text:
                 yield text
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TraceError(f"{path}: the gzip file is cut short or damaged ({error})") from None
@@ -58,9 +56,7 @@ class _Bounded(io.RawIOBase):
         ends = data.rfind(b"\n")
         self._line = self._line + len(data) if ends < 0 else len(data) - ends - 1
         if self._total > MAX_BYTES:
-            raise TraceError(
-                f"{self._path}: more than {MAX_BYTES} bytes unpacked; at most that many are read"
-            )
+            raise TraceError(f"{self._path}: more than {MAX_BYTES} bytes unpacked; at most that many are read")
         if self._line > MAX_LINE_BYTES:
             raise TraceError(f"{self._path}: a line of more than {MAX_LINE_BYTES} bytes; this is no trace")
         return len(data)
