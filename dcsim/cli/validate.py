@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,14 @@ def command(
     """Run validation cases; exit 1 when one fails or nothing ran."""
     from dcsim import validation
 
-    report = validation.run(areas or [], cases, strict)
+    report = validation.run(areas or [], cases, strict, progress=_say if sys.stderr.isatty() else None)
     if as_json:
         print(report.json())
     else:
         output.table(report.table())
         print(report.line())
     return report.exit_code
+
+
+def _say(area: str, case: str) -> None:
+    print(f"{area}: {case}", file=sys.stderr)

@@ -136,11 +136,10 @@ def _max_w(system: Entry, device: Entry, host: Entry | None, count: int) -> floa
 
 
 def _price(system: Entry, device: Entry, host: Entry | None, count: int) -> float | None:
-    if "price_usd" in system:
-        return system["price_usd"]
+    """Devices, host and the system's own, which is for the rest; None when a device's or the host's is unknown."""
     if "price_usd" not in device or (host is not None and "price_usd" not in host):
         return None
-    return device["price_usd"] * count + (host["price_usd"] if host else 0.0)
+    return device["price_usd"] * count + system.get("price_usd", 0.0) + (host["price_usd"] if host else 0.0)
 
 
 def _embodied(system: Entry, device: Entry, host: Entry | None, count: int) -> Band | None:

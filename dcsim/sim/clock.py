@@ -19,7 +19,7 @@ from typing import Any
 
 import simpy
 from simpy.core import EmptySchedule, SimTime, StopSimulation
-from simpy.events import Event
+from simpy.events import NORMAL, Event, EventPriority
 
 _REBUILD = 64  # dead entries below which the heap is left alone
 
@@ -76,10 +76,16 @@ class Clock(simpy.Environment):
         self._others: list[tuple[float, int, _Feed]] = []  # heap of the other feeds
         self._other_s = inf
         self._feed_ids = count()
+        self._event_s = inf  # moment of SimPy's next event
         self._passes: dict[Callable[[], object], None] = {}
         self._halted = False
 
     # ------------------------------------------------------------ scheduling
+
+    def schedule(self, event: Event, priority: EventPriority = NORMAL, delay: SimTime = 0) -> None:
+        """SimPy's own, which every event passes: keeps the moment of the next one at hand for the loop."""
+        super().schedule(event, priority, delay)
+        self._event_s = self._queue[0][0]
 
     def call_at(self, time_s: float, call: Callable[[Any], object], argument: Any = None) -> int:
         """Call `call(argument)` at `time_s` [s]; return a token for `cancel`. A moment in the past is a ValueError."""
@@ -141,7 +147,7 @@ class Clock(simpy.Environment):
         if self._passes:
             return self._now
         self._drop_dead()
-        return min(self._calls[0][0] if self._calls else inf, self._arrival_s, super().peek())
+        return min(self._calls[0][0] if self._calls else inf, self._arrival_s, self._event_s)
 
     def _drop_dead(self) -> None:
         while self._dead and self._calls and self._calls[0][1] in self._dead:
@@ -151,8 +157,7 @@ class Clock(simpy.Environment):
         """Do the next single thing. EmptySchedule when nothing is left in any source."""
         self._drop_dead()
         call_s = self._calls[0][0] if self._calls else inf
-        event_s = self._queue[0][0] if self._queue else inf
-        earliest = min(call_s, self._arrival_s, event_s)
+        earliest = min(call_s, self._arrival_s, self._event_s)
         if self._passes and earliest > self._now:
             self._pass()
         elif earliest == inf:
@@ -163,7 +168,14 @@ class Clock(simpy.Environment):
         elif self._arrival_s == earliest:
             self._arrive()
         else:
+            self._event()
+
+    def _event(self) -> None:
+        """Run SimPy's next event."""
+        try:
             super().step()
+        finally:
+            self._event_s = self._queue[0][0] if self._queue else inf
 
     def _arrive(self) -> None:
         """Run the earliest fed moment. The feed steps past it first, so that an exception loses nothing."""
@@ -234,17 +246,16 @@ class Clock(simpy.Environment):
 
     def _loop(self, stop_s: float) -> None:  # noqa: PLR0912  (unrolled for speed)
         """`step` until `stop_s`, unrolled: at a million jobs per run every attribute and call that is saved shows."""
-        calls, queue, dead, passes = self._calls, self._queue, self._dead, self._passes
-        simpy_step = super().step
+        calls, dead, passes = self._calls, self._dead, self._passes
         while not self._halted:
             time_s = calls[0][0] if calls else inf
-            if queue and queue[0][0] < time_s and queue[0][0] < self._arrival_s:
-                if passes and queue[0][0] > self._now:
+            if self._event_s < time_s and self._event_s < self._arrival_s:
+                if passes and self._event_s > self._now:
                     self._pass()
-                elif queue[0][0] >= stop_s:
+                elif self._event_s >= stop_s:
                     return
                 else:
-                    simpy_step()
+                    self._event()
             elif time_s <= self._arrival_s:
                 if passes and time_s > self._now:
                     self._pass()

@@ -341,7 +341,8 @@ class Dispatcher:
             if server is not gone_from:
                 before_s = server.next_event_s
                 server.evict(now, job)
-                self._arm(pool, server, before_s)
+                if server.next_event_s < inf:
+                    self._arm(pool, server, before_s)
         if isinstance(pool.placement, Nodes):
             pool.placement.give(self.classes[self.table.job_class[job]].requests[pool.name], holding.servers)
         else:
