@@ -76,7 +76,7 @@ class Clock(simpy.Environment):
         self._others: list[tuple[float, int, _Feed]] = []  # heap of the other feeds
         self._other_s = inf
         self._feed_ids = count()
-        self._event_s = inf  # moment of SimPy's next event
+        self._event_s = inf  # moment of SimPy's next event, right whenever the loop looks
         self._passes: dict[Callable[[], object], None] = {}
         self._halted = False
 
@@ -147,7 +147,7 @@ class Clock(simpy.Environment):
         if self._passes:
             return self._now
         self._drop_dead()
-        return min(self._calls[0][0] if self._calls else inf, self._arrival_s, self._event_s)
+        return min(self._calls[0][0] if self._calls else inf, self._arrival_s, super().peek())
 
     def _drop_dead(self) -> None:
         while self._dead and self._calls and self._calls[0][1] in self._dead:
@@ -157,7 +157,7 @@ class Clock(simpy.Environment):
         """Do the next single thing. EmptySchedule when nothing is left in any source."""
         self._drop_dead()
         call_s = self._calls[0][0] if self._calls else inf
-        earliest = min(call_s, self._arrival_s, self._event_s)
+        earliest = min(call_s, self._arrival_s, super().peek())
         if self._passes and earliest > self._now:
             self._pass()
         elif earliest == inf:
@@ -171,11 +171,10 @@ class Clock(simpy.Environment):
             self._event()
 
     def _event(self) -> None:
-        """Run SimPy's next event."""
-        try:
-            super().step()
-        finally:
-            self._event_s = self._queue[0][0] if self._queue else inf
+        """Run SimPy's next event. The one after it is found first: callbacks may look, an exception may come."""
+        queue = self._queue
+        self._event_s = min(queue[1:3])[0] if len(queue) > 1 else inf  # one of the root's children is next
+        super().step()
 
     def _arrive(self) -> None:
         """Run the earliest fed moment. The feed steps past it first, so that an exception loses nothing."""

@@ -11,9 +11,7 @@ Devices are known only as `Server`, so batching, throttling and preemption never
 from __future__ import annotations
 
 from bisect import insort
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heappush
 from math import fsum, inf
 
@@ -21,67 +19,15 @@ from simpy.events import Event
 
 from dcsim.errors import ScenarioError, nearest
 from dcsim.results.recorder import JobTable
-from dcsim.scheduling.nodes import Node, Nodes, Request
+from dcsim.scheduling.nodes import Node, Nodes
 from dcsim.scheduling.slots import Slots
 from dcsim.service import Server
 from dcsim.sim.clock import Clock
-
-
-class Pool:
-    """Equal nodes, what is free on them, and how many jobs wait for them."""
-
-    def __init__(self, name: str, number: int, placement: Slots | Nodes) -> None:
-        self.name, self.number, self.placement = name, number, placement
-        self.queued = 1
-        """jobs that wait in any lane of this pool, and one more unless they are served in order"""
-        self.finished: Callable[[], int]
-        """how many jobs have ended here"""
-        self.lanes: list[Lane] = []
-        self.finish: Callable[[Server], None]
-
-
-class Lane:
-    """Jobs that wait for the same pools, in order of arrival."""
-
-    def __init__(self, pools: Sequence[Pool]) -> None:
-        self.pools = list(pools)
-        self.waiting: deque[tuple[float, int]] = deque()
-        """(arrival, job)"""
+from dcsim.sim.lanes import Holding, JobClass, Lane, Pool
 
 
 def _placed_by_node(server: Server) -> None:
     raise AssertionError(f"device {server.index} was not taken as a slot")
-
-
-@dataclass
-class Queue:
-    """How many jobs of one stream wait, and how many may."""
-
-    limit: float = inf
-    waiting: int = 0
-
-
-@dataclass(frozen=True)
-class JobClass:
-    """Jobs of one stream that ask for the same; `JobTable.job_class` holds its number in `Dispatcher.classes`."""
-
-    stream: str
-    lane: Lane
-    requests: Mapping[str, Request]
-    """pool -> what a job holds there"""
-    queue: Queue
-
-
-@dataclass(slots=True)
-class Holding:
-    """What a job on several servers, or placed by node, holds from start to end."""
-
-    pool: Pool
-    servers: list[Server]
-    """its devices, and behind them the hosts whose cores it holds"""
-    devices: int
-    done: list[Server] = field(default_factory=list)
-    """servers that have done their part already, faster than others"""
 
 
 class Dispatcher:

@@ -18,7 +18,7 @@ from dcsim.scheduling.orders import ORDERS
 from dcsim.scheduling.slots import PLACEMENTS, Slots
 from dcsim.service import FloatArray, IntArray, Server
 from dcsim.sim.demand import Use, slots_of
-from dcsim.sim.dispatch import JobClass, Lane, Pool, Queue
+from dcsim.sim.lanes import JobClass, Lane, Pool, Queue
 
 _ANY = ""  # pool of a job that may run on any of its stream's
 _AS_USED = 0  # processors of a job whose trace does not say

@@ -19,7 +19,8 @@ from dcsim.scheduling.nodes import Node, Request
 from dcsim.scheduling.slots import FirstFit, RoundRobin
 from dcsim.service import Server, Service
 from dcsim.sim.clock import Clock
-from dcsim.sim.dispatch import Dispatcher, JobClass, Lane, Pool, Queue
+from dcsim.sim.dispatch import Dispatcher
+from dcsim.sim.lanes import JobClass, Lane, Pool, Queue
 
 ROOMY = 1_000_000  # slots of a device that takes everybody
 

@@ -686,6 +686,60 @@ def test_events_can_be_traced_as_in_the_guide():
     assert trace(clock, start, drive) == expected
 
 
+def test_peek_from_within_an_event_sees_the_next():
+    """Also while the callbacks of an event run, and after they have scheduled something or nothing."""
+
+    def start(env, log):
+        def process():
+            for delay in (1, 0, 2):
+                log(env.peek())
+                yield env.timeout(delay)
+                log(env.peek())
+                env.timeout(0.5)
+                log(env.peek())
+                env.event().succeed()
+                log(env.peek())
+
+        env.process(process())
+        env.timeout(1.25).callbacks.append(lambda _: log(env.peek()))
+        env.timeout(9).callbacks.append(lambda _: log(env.peek()))
+
+    expected = trace(plain, start)
+    assert expected[-1] == (9, inf)
+    for drive in (by_run, by_step):
+        assert trace(clock, start, drive) == expected
+
+
+def test_stepping_on_from_within_an_event():
+    """A callback that does the next things itself, as a model that looks ahead may."""
+    env = Clock()
+    log = Trace(env)
+    for moment in (1.5, 2.5, 3.5):
+        env.call_at(moment, log, "call")
+    env.feed([([1.25, 3.25], ["arrival", "arrival"])], log)
+
+    def ahead(_):
+        log("first")
+        while env.peek() < 4:
+            env.step()
+        log("ahead")
+
+    env.timeout(1).callbacks.append(ahead)
+    for moment in (2, 3, 4):
+        env.timeout(moment).callbacks.append(lambda _: log("event"))
+    env.run()
+    within = [
+        (1.25, "arrival"),
+        (1.5, "call"),
+        (2, "event"),
+        (2.5, "call"),
+        (3, "event"),
+        (3.25, "arrival"),
+        (3.5, "call"),
+    ]
+    assert log == [(1, "first"), *within, (3.5, "ahead"), (4, "event")]
+
+
 def test_a_process_sees_true_state_between_fed_arrivals_and_timed_calls():
     """A SimPy process that looks every second at a counter that the fast lane keeps."""
     env, seen, count = Clock(), [], [0]
