@@ -173,7 +173,11 @@ class Clock(simpy.Environment):
     def _event(self) -> None:
         """Run SimPy's next event. The one after it is found first: callbacks may look, an exception may come."""
         queue = self._queue
-        self._event_s = min(queue[1:3])[0] if len(queue) > 1 else inf  # one of the root's children is next
+        if len(queue) > 2:  # one of the root's two children is next
+            left_s, right_s = queue[1][0], queue[2][0]
+            self._event_s = left_s if left_s < right_s else right_s
+        else:
+            self._event_s = queue[1][0] if len(queue) == 2 else inf
         super().step()
 
     def _arrive(self) -> None:
