@@ -120,7 +120,7 @@ def _read_extra(path: Path) -> Iterator[_Parsed]:
 _Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_Safe):  # type: ignore[misc]
+class _Loader(_Safe):  # type: ignore[misc]  # the base is C's or Python's, known only at run time
     """Safe YAML that refuses a key written twice and reads 8e9 and 8.1e9 as numbers."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[object, object]:
@@ -132,7 +132,7 @@ class _Loader(_Safe):  # type: ignore[misc]
             if problem:
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)  # type: ignore[no-any-return]
+        return super().construct_mapping(node, deep=deep)  # type: ignore[no-any-return]  # as above
 
 
 _EXPONENT = re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")

@@ -1,6 +1,7 @@
 """Write and run `notebooks/*.ipynb` from their scripts: `make notebooks`. An error in a cell is an error here.
 
-Times, random cell names and versions are left out, so that the same results give the same file.
+Times, random cell names, versions and pictures are left out, so that the same results give the same small file;
+figures appear when a notebook is run.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ def main() -> None:
             record_timing=False,
             resources={"metadata": {"path": str(FOLDER)}},
         ).execute()
+        for cell in notebook.cells:
+            for output in cell.get("outputs", []):
+                output.get("data", {}).pop("image/png", None)
         notebook.metadata.pop("language_info", None)
         notebook.metadata.pop("jupytext", None)
         jupytext.write(notebook, script.with_suffix(".ipynb"))

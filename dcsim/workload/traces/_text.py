@@ -27,7 +27,7 @@ def opened(path: Path) -> Iterator[TextIO]:
     try:
         with path.open("rb") as raw:
             packed = raw.peek(2)[:2] == _GZIP
-            source: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
+            source: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]  # GzipFile reads bytes too
             with io.TextIOWrapper(io.BufferedReader(_Bounded(source, path), 2**18), encoding="utf-8-sig") as text:
                 yield text
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -49,7 +49,7 @@ class _Bounded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer)  # type: ignore[arg-type]
+        view = memoryview(buffer)  # type: ignore[arg-type]  # RawIOBase gives a buffer
         data = self._source.read(len(view))
         view[: len(data)] = data
         self._total += len(data)
