@@ -77,6 +77,7 @@ class Clock(simpy.Environment):
         self._other_s = inf
         self._feed_ids = count()
         self._event_s = inf  # moment of SimPy's next event, right whenever the loop looks
+        self._bound_s = -inf  # before it timed calls and arrivals need no look at events, passes and the end of the run
         self._passes: dict[Callable[[], object], None] = {}
         self._halted = False
 
@@ -85,7 +86,9 @@ class Clock(simpy.Environment):
     def schedule(self, event: Event, priority: EventPriority = NORMAL, delay: SimTime = 0) -> None:
         """SimPy's own, which every event passes: keeps the moment of the next one at hand for the loop."""
         super().schedule(event, priority, delay)
-        self._event_s = self._queue[0][0]
+        self._event_s = event_s = self._queue[0][0]
+        if event_s < self._bound_s:
+            self._bound_s = event_s
 
     def call_at(self, time_s: float, call: Callable[[Any], object], argument: Any = None) -> int:
         """Call `call(argument)` at `time_s` [s]; return a token for `cancel`. A moment in the past is a ValueError."""
@@ -126,6 +129,7 @@ class Clock(simpy.Environment):
         brought about at this instant.
         """
         self._passes[call] = None
+        self._bound_s = -inf
 
     def halt(self) -> None:
         """Make `run` return before its next event. Safe in a signal handler; a later `run` goes on."""
@@ -236,6 +240,7 @@ class Clock(simpy.Environment):
                 raise RuntimeError(f'No scheduled events left but "until" event was not triggered: {event}') from None
         finally:
             halted, self._halted = self._halted, False
+            self._bound_s = -inf  # another run, even one that this one was part of, ends elsewhere
             if event is not None and event.callbacks and StopSimulation.callback in event.callbacks:
                 event.callbacks.remove(StopSimulation.callback)  # or it would end a later run
         if stop_s < inf and not halted:
@@ -250,38 +255,23 @@ class Clock(simpy.Environment):
     def _loop(self, stop_s: float) -> None:  # noqa: PLR0912  (unrolled for speed)
         """`step` until `stop_s`, unrolled: at a million jobs per run every attribute and call that is saved shows."""
         calls, dead, passes = self._calls, self._dead, self._passes
-        while not self._halted:
-            time_s = calls[0][0] if calls else inf
-            if self._event_s < time_s and self._event_s < self._arrival_s:
-                if passes and self._event_s > self._now:
-                    self._pass()
-                elif self._event_s >= stop_s:
-                    return
-                else:
-                    self._event()
-            elif time_s <= self._arrival_s:
-                if passes and time_s > self._now:
-                    self._pass()
-                elif time_s == inf:
-                    raise EmptySchedule
-                elif time_s >= stop_s:
-                    return
-                else:
-                    time_s, token, call, argument = heappop(calls)
-                    if dead and token in dead:
-                        dead.discard(token)
-                    else:
-                        self._now = time_s
-                        call(argument)
-            elif passes and self._arrival_s > self._now:
-                self._pass()
-            elif self._arrival_s >= stop_s:
+        while True:  # with a condition here CPython 3.11 would not take the loop for one that runs often
+            if self._halted:
                 return
-            else:  # `_arrive`, written out
+            time_s = calls[0][0] if calls else inf
+            arrival_s = self._arrival_s
+            if time_s <= arrival_s and time_s < self._bound_s:
+                time_s, token, call, argument = heappop(calls)
+                if dead and token in dead:
+                    dead.discard(token)
+                else:
+                    self._now = time_s
+                    call(argument)
+            elif arrival_s < time_s and arrival_s < self._bound_s:  # `_arrive`, written out
                 feed = self._feed
                 position = feed.position
                 item = feed.items[position]
-                self._now = self._arrival_s
+                self._now = arrival_s
                 position += 1
                 if position < feed.size:
                     feed.position = position
@@ -293,3 +283,15 @@ class Clock(simpy.Environment):
                 else:
                     self._switch(feed, time_s)
                 feed.call(item)
+            else:
+                event_s, now = self._event_s, self._now
+                if event_s < time_s and event_s < arrival_s and event_s < stop_s and not (passes and event_s > now):
+                    self._event()
+                elif passes and event_s > now and time_s > now and arrival_s > now:
+                    self._pass()
+                elif stop_s < inf and self.peek() >= stop_s:
+                    return
+                else:
+                    Clock.step(self)
+                event_s = self._event_s
+                self._bound_s = -inf if passes else event_s if event_s < stop_s else stop_s
