@@ -31,18 +31,16 @@ Block = tuple[Sequence[float], Sequence[Any]]
 
 
 class _Feed:
-    """One sorted source: the block being read, the place in it, and whom to call."""
+    """One sorted source: what is next, the rest of the block being read, and whom to call."""
 
-    __slots__ = ("blocks", "call", "items", "last_s", "order", "position", "size", "times")
+    __slots__ = ("blocks", "call", "item", "last_s", "order", "rest")
 
     def __init__(self, blocks: Iterator[Block], call: Callable[[Any], object], order: int, start_s: float):
         self.blocks = blocks
         self.call = call
         self.order = order
-        self.times: Sequence[float] = ()
-        self.items: Sequence[Any] = ()
-        self.size = 0
-        self.position = 0  # of the next moment in the block
+        self.item: Any = None  # of the next moment, which the clock knows
+        self.rest: Iterator[tuple[float, Any]] = iter(())  # of the block, behind that moment
         self.last_s = start_s
 
     def load(self) -> float:
@@ -56,9 +54,9 @@ class _Feed:
             if len(times):
                 if not times[0] >= self.last_s or not all(map(le, times, islice(times, 1, None))):
                     raise ValueError(f"the moments of a feed must be sorted and not lie before {self.last_s!r} s")
-                self.times, self.items, self.size, self.position = times, items, len(times), 0
-                self.last_s = times[-1]
-                return times[0]
+                self.rest, self.last_s = zip(times, items, strict=True), times[-1]
+                time_s, self.item = next(self.rest)
+                return time_s
         return inf
 
 
@@ -187,13 +185,10 @@ class Clock(simpy.Environment):
     def _arrive(self) -> None:
         """Run the earliest fed moment. The feed steps past it first, so that an exception loses nothing."""
         feed = self._feed
-        position = feed.position
-        item = feed.items[position]
+        item = feed.item
         self._now = self._arrival_s
-        position += 1
-        if position < feed.size:
-            feed.position = position
-            time_s = feed.times[position]
+        for time_s, feed.item in feed.rest:  # noqa: B007
+            break
         else:
             time_s = feed.load()
         if time_s < self._other_s:
@@ -269,20 +264,17 @@ class Clock(simpy.Environment):
                     call(argument)
             elif arrival_s < time_s and arrival_s < self._bound_s:  # `_arrive`, written out
                 feed = self._feed
-                position = feed.position
-                item = feed.items[position]
+                call, item = feed.call, feed.item
                 self._now = arrival_s
-                position += 1
-                if position < feed.size:
-                    feed.position = position
-                    time_s = feed.times[position]
+                for time_s, feed.item in feed.rest:  # the next one: no call is cheaper  # noqa: B020,B007
+                    break
                 else:
                     time_s = feed.load()
                 if time_s < self._other_s:
                     self._arrival_s = time_s
                 else:
                     self._switch(feed, time_s)
-                feed.call(item)
+                call(item)
             else:
                 event_s, now = self._event_s, self._now
                 if event_s < time_s and event_s < arrival_s and event_s < stop_s and not (passes and event_s > now):
