@@ -20,7 +20,7 @@ _FULL = 1.0 + 1e-9  # shares are sums of fractions such as 1/3
 
 
 class ProfileServer:
-    """One job at a time, for a time that is known at its start. The fast path: every attribute here is hot."""
+    """One job at a time, for a time that is known at its start. `dcsim.sim.express` writes the plain case out."""
 
     __slots__ = (
         "cell",
@@ -47,12 +47,7 @@ class ProfileServer:
         """Start `job`; at a hand-over power is integrated only if the new job draws another power."""
         watts = self.watts[job] * self.speed
         if self.job < 0:
-            cell = self.cell  # `Cell.change`, written out because every job passes here
-            cell.energy_j += cell.power_w * (time_s - cell.since_s)
-            cell.since_s = time_s
-            cell.use_moment_s -= time_s
-            cell.holders += 1
-            cell.power_w += watts
+            self.cell.change(time_s, watts, 1, 0.0)
             self.power_w = watts
         elif watts != self.power_w:
             self.cell.change(time_s, watts - self.power_w, 0, 0.0)
@@ -65,16 +60,7 @@ class ProfileServer:
         job = self.job
         self.next_event_s = inf
         if not hand_over:
-            cell = self.cell  # `Cell.change`, written out because every job passes here
-            cell.energy_j += cell.power_w * (time_s - cell.since_s)
-            cell.since_s = time_s
-            cell.use_moment_s += time_s
-            cell.holders = holders = cell.holders - 1
-            if holders:
-                cell.power_w -= self.power_w
-            else:
-                cell.power_w = cell.idle_w
-                cell.partly = 0.0
+            self.cell.change(time_s, -self.power_w, -1, 0.0)
             self.power_w = 0.0
             self.job = -1
         return job

@@ -85,7 +85,7 @@ class Clock(simpy.Environment):
         """SimPy's own, which every event passes: keeps the moment of the next one at hand for the loop."""
         super().schedule(event, priority, delay)
         self._event_s = event_s = self._queue[0][0]
-        if event_s < self._bound_s:
+        if event_s < self._bound_s:  # noqa: PLR1730  (`min` is a call, and every event passes here)
             self._bound_s = event_s
 
     def call_at(self, time_s: float, call: Callable[[Any], object], argument: Any = None) -> int:
@@ -187,7 +187,7 @@ class Clock(simpy.Environment):
         feed = self._feed
         item = feed.item
         self._now = self._arrival_s
-        for time_s, feed.item in feed.rest:  # noqa: B007
+        for time_s, feed.item in feed.rest:  # noqa: B007, B020  (one step, without a call)
             break
         else:
             time_s = feed.load()
@@ -266,7 +266,7 @@ class Clock(simpy.Environment):
                 feed = self._feed
                 call, item = feed.call, feed.item
                 self._now = arrival_s
-                for time_s, feed.item in feed.rest:  # the next one: no call is cheaper  # noqa: B020,B007
+                for time_s, feed.item in feed.rest:  # noqa: B007, B020  (one step, without a call)
                     break
                 else:
                     time_s = feed.load()

@@ -22,6 +22,7 @@ from dcsim.results.recorder import JobTable
 from dcsim.scheduling.nodes import Node, Nodes
 from dcsim.scheduling.slots import Slots
 from dcsim.service import Server
+from dcsim.sim import express
 from dcsim.sim.clock import Clock
 from dcsim.sim.lanes import Holding, JobClass, Lane, Pool
 
@@ -39,6 +40,8 @@ class Dispatcher:
         self.wake: Event = clock.event()
         """fires at the end of an instant at which jobs arrived or devices came free, unless `in_order`"""
         self._held: dict[int, Holding] = {}  # jobs on several servers, or placed by node
+        self._plain = {pool for pool in self.pools if express.serves(pool)}
+        self._arrivals: dict[int, Callable[[int], None]] = {}  # by number of the class
         for pool in self.pools:
             pool.finish = self._finisher(pool)
 
@@ -101,18 +104,20 @@ class Dispatcher:
         `kind` is the class of all its jobs; None when the stream's jobs are of several classes.
         """
         if kind is None:
-            return lambda job: self._arrive(self.classes[self.table.job_class[job]], job)
+            return self._arrive_by_class
         pool = kind.lane.pools[0]
         placement = pool.placement
         if len(kind.lane.pools) > 1 or not isinstance(placement, Slots) or kind.requests[pool.name].devices > 1:
             return lambda job: self._arrive(kind, job)
+        if pool in self._plain:
+            return express.arrival(self.clock, self.table, pool, lambda job: self._wait(kind, job))
         clock, finish = self.clock, pool.finish
         free, take, _ = placement.ways()
         calls, ids = clock.timed_calls
         start_s, device = self.table.start_s, self.table.device
 
         def arrive(job: int) -> None:
-            """`_arrive` and `_admit` for one slot on one pool, in one piece: every job passes here."""
+            """`_arrive` and `_admit` for one slot on one pool, in one piece."""
             server = take() if free and not pool.queued else None
             if server is None:
                 self._wait(kind, job)
@@ -127,6 +132,13 @@ class Dispatcher:
                 heappush(calls, (due_s, next(ids), finish, server))
 
         return arrive
+
+    def _arrive_by_class(self, job: int) -> None:
+        number = self.table.job_class[job]
+        arrive = self._arrivals.get(number)
+        if arrive is None:
+            arrive = self._arrivals[number] = self.arrival(self.classes[number])
+        arrive(job)
 
     def _arrive(self, kind: JobClass, job: int) -> None:
         for pool in kind.lane.pools:
@@ -255,8 +267,12 @@ class Dispatcher:
             else:
                 give(server)
 
-        pool.finished = lambda: done
-        return finish
+        if pool not in self._plain:
+            pool.finished = lambda: done
+            return finish
+        plain, plain_done = express.finisher(clock, self.table, pool, held, finish)
+        pool.finished = lambda: done + plain_done()
+        return plain
 
     def _part_done(self, job: int, server: Server) -> bool:
         """One server of several is done with a job, which ends with the last of them; whether that was it."""
