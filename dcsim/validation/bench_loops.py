@@ -46,7 +46,10 @@ def heap_loop(arrival_s: list[float], service_s: list[float], devices: int) -> t
 
     now = 0.0
     heap.append((arrival_s[0], sequence, arrive, 0))
-    while heap:
+    # not `while heap`: CPython 3.11 does not specialise a function that is entered once if its loop tests a condition
+    while True:
+        if not heap:
+            break
         now, _, call, argument = heappop(heap)
         call(now, argument)
     return now, waited
