@@ -141,18 +141,23 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123
 
 def parse(file: str, text: str) -> dict[str, Any]:
     """YAML text to {name: raw entry}. Anchors, aliases, deep nesting and repeated keys are refused."""
+    found = document(file, text)
+    if not isinstance(found, dict) or not found:
+        raise CatalogError(f"{file}: want entries such as 'my-chip: {{kind: chip, title: ..., ...}}'")
+    return found
+
+
+def document(file: str, text: str) -> Any:
+    """Plain data of one YAML document, with the same refusals."""
     try:
         _check_events(file, yaml.parse(text, Loader=_Loader))
-        document = yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
         raise CatalogError(f"{file}{line}: {getattr(error, 'problem', None) or 'not YAML'}") from None
     except ValueError as error:  # such as an integer of ten thousand digits
         raise CatalogError(f"{file}: {error}") from None
-    if not isinstance(document, dict) or not document:
-        raise CatalogError(f"{file}: want entries such as 'my-chip: {{kind: chip, title: ..., ...}}'")
-    return document
 
 
 def _check_events(file: str, events: Iterable[Any]) -> None:

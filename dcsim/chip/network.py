@@ -1,53 +1,68 @@
-"""Spiking networks as layers: sizes, rates and exact synapse counts, without ever building a synapse.
+"""Spiking networks: layers of neurons, connections between them, steps and rates.
 
-Layer 0 is the input: its neurons only send spikes. Neurons of a layer are numbered channel by channel, row by
-row: index = (channel x height + row) x width + column.
+Neurons are numbered layer by layer, and within a layer channel by channel, row by row: index = (channel x height + row)
+x width + column. Input neurons only send spikes; they cost a chip neither energy nor time for themselves.
 """
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
+from scipy import sparse
 
 from dcsim.catalog import Entry
+from dcsim.chip.connections import STORAGES, Connection, Convolution, Dense, Sparse, Storage
+from dcsim.chip.neurons import Neurons
 from dcsim.errors import DcsimError, PlacementError
 from dcsim.service import FloatArray, IntArray
 
-#: Columns of a row of a layer table; `kernel` 0 means connected to every neuron of the layer before.
-ROW = ("channels", "height", "width", "kernel", "stride", "padding", "groups")
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
-_LARGEST_LAYER = 2**31
-_LARGEST_PLANE = 2**22
+#: One rate for all layers, one per layer, or a table of shape (steps, layers): mean spikes per neuron and step.
+Rates: TypeAlias = float | Sequence[float] | Sequence[Sequence[float]] | FloatArray
+
+#: Most neurons of a network: placements hold a number for each.
+MOST_NEURONS = 2**27
+
+#: Most synapses that are kept one by one.
+MOST_SYNAPSES = 100_000_000
+
 _MOST_LAYERS = 10_000
 _MOST_STEPS = 1_000_000
-
-#: One rate for all layers, one per layer, or a table of shape (steps, layers).
-Rates: TypeAlias = float | Sequence[float] | Sequence[Sequence[float]]
 
 
 class NetworkError(DcsimError):
     """A network whose description cannot be right."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
-    """channels x height x width neurons; kernel 0: every one is connected to the whole layer before.
-
-    Pooling is a convolution with groups = channels and stride = kernel.
-    """
+    """Neurons in channels x height x width; without rows and columns, all of them are channels."""
 
     channels: int
     height: int = 1
     width: int = 1
-    kernel: int = 0
-    stride: int = 1
-    padding: int = 0
-    groups: int = 1
+    name: str = ""
+    is_input: bool = False
+    """its neurons only send spikes: they come from outside"""
+    dynamics: Neurons | None = None
+    """what its neurons do in a step; None: only their spikes are known, or their rates"""
+    bias: FloatArray | None = None
+    """constant current into each neuron in every step, shape (neurons,)"""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)"""
+        return self.channels, self.height, self.width
 
     @property
     def plane(self) -> int:
@@ -60,39 +75,128 @@ class Layer:
         return self.channels * self.plane
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SpikingNetwork:
-    """Layers, steps per inference and firing rates. Made by `layered` or `of`, which check every number."""
+    """Layers, connections, steps per inference and firing rates. Arrays are not to be changed once it is made.
+
+    Raises NetworkError when the parts do not fit together, or when connections without delay close a cycle.
+    """
 
     layers: tuple[Layer, ...]
-    steps: int
-    rates: tuple[tuple[float, ...], ...]
-    """mean spikes per neuron and step: one row for all steps or one per step, one column per layer"""
+    connections: tuple[Connection, ...]
+    steps: int = 1
+    rates: FloatArray = field(default_factory=lambda: np.zeros((1, 0)))
+    """mean spikes per neuron and step: one row for all steps or one per step, one column per layer; no columns: not
+    known"""
     name: str = "network"
+    free: BoolArray | None = None
+    """input neurons, shape (all neurons,), where that is not a matter of whole layers"""
+    frames: int = 1
+    """passes through the layers that one inference takes in dense form, which has no steps"""
+
+    def __post_init__(self) -> None:
+        _check_sizes(self)
+        for number, layer in enumerate(self.layers):
+            if layer.bias is not None:
+                _check_finite(f"{self.name}, {self.label(number)}", "bias", layer.bias)
+        try:
+            self.order  # noqa: B018  (finds cycles)
+        except CycleError as error:
+            names = " -> ".join(self.label(number) for number in reversed(error.args[1]))
+            raise NetworkError(f"{self.name}: {names} is a cycle without delay; want at least 1 step in it") from None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SpikingNetwork) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    # ------------------------------------------------------------ made from
 
     @classmethod
     def layered(
         cls,
-        layers: Sequence[int | Sequence[float]],
+        layers: Sequence[int | Sequence[float] | Mapping[str, object]],
         *,
         steps: float = 1,
         rates: Rates = 0.0,
         name: str = "network",
     ) -> SpikingNetwork:
-        """Network from layer sizes (an int is a dense layer) or rows of seven numbers (`ROW`), input first.
+        """Network from layer sizes (an int is a dense layer), rows of seven numbers or mappings, input first.
 
-        `rates` is one rate for all layers, one per layer, or a table of shape (steps, layers). Raises
-        NetworkError.
+        Rows and mappings are described in `dcsim.chip.layers`. `rates` is one rate for all layers, one per layer, or a
+        table of shape (steps, layers). Raises NetworkError.
         """
-        if not 2 <= len(layers) <= _MOST_LAYERS:
-            raise NetworkError(f"{name}: found {len(layers)} layers, want 2 to {_MOST_LAYERS}, input included")
-        if not (math.isfinite(steps) and steps == int(steps) and 1 <= steps <= _MOST_STEPS):
-            raise NetworkError(f"{name}: found {steps:g} steps, want a whole number from 1 to {_MOST_STEPS}")
-        built = [_layer(f"{name}, layer {number}", row) for number, row in enumerate(layers)]
-        built[0] = Layer(built[0].channels, built[0].height, built[0].width)
-        for number, (before, layer) in enumerate(itertools.pairwise(built), start=1):
-            _check_convolution(f"{name}, layer {number}", before, layer)
-        return cls(tuple(built), int(steps), _rates(name, rates, int(steps), len(built)), name)
+        from dcsim.chip.layers import built
+
+        made, connections = built(layers, name)
+        count = whole_steps(name, steps)
+        return cls(made, connections, count, rate_table(name, rates, count, len(made)), name)
+
+    @classmethod
+    def from_synapses(
+        cls,
+        pre: npt.ArrayLike,
+        post: npt.ArrayLike,
+        *,
+        neurons: int | None = None,
+        weights: npt.ArrayLike | None = None,
+        inputs: npt.ArrayLike | None = None,
+        dynamics: Neurons | None = None,
+        bias: npt.ArrayLike | None = None,
+        delay: int = 1,
+        storage: Storage = "dense",
+        steps: float = 1,
+        rates: Rates = 0.0,
+        name: str = "network",
+    ) -> SpikingNetwork:
+        """Network of explicit synapses from neuron `pre[k]` to neuron `post[k]`, in one layer.
+
+        `inputs` are the numbers of the neurons that only send spikes, or a mask of shape (neurons,); `delay` the steps
+        that every spike takes, at least 1 where there are cycles; `storage` how a chip stores the synapses. Raises
+        NetworkError for a number outside the network, a weight that is not finite and more than `MOST_SYNAPSES`.
+        """
+        for end, given in (("pre", pre), ("post", post)):
+            _check_length(name, end, given)
+        sources, targets = (np.asarray(ends) for ends in (pre, post))
+        if sources.shape != targets.shape or sources.ndim != 1:
+            raise NetworkError(f"{name}: found pre {sources.shape} and post {targets.shape}, want two equal lists")
+        bounds = [_whole_range(name, end, numbers) for end, numbers in (("pre", sources), ("post", targets))]
+        count = max(high for _, high in bounds) + 1 if neurons is None else whole(name, "neurons", neurons)
+        if not 1 <= count <= MOST_NEURONS:
+            raise NetworkError(f"{name}: found {count:,} neurons, want 1 to {MOST_NEURONS:,}")
+        for end, (low, high) in zip(("pre", "post"), bounds, strict=True):
+            if low < 0 or high >= count:
+                wrong = low if low < 0 else high
+                raise NetworkError(f"{name}: {end}: found neuron {wrong}, want a whole number from 0 to {count - 1}")
+        if storage not in STORAGES:
+            raise NetworkError(f"{name}: found storage {storage!r}, want one of {', '.join(STORAGES)}")
+        weight = None
+        if weights is not None:
+            _check_length(name, "weights", weights)
+            weight = numbers_of(name, "weights", weights)
+            if weight.shape != sources.shape:
+                raise NetworkError(f"{name}: weights: found shape {weight.shape}, want one per synapse")
+        matrix, multiplicity = _matrices(sources, targets, weight, count)
+        connection = Sparse(
+            source=0, target=0, delay=delay, matrix=matrix, multiplicity=multiplicity, known=weights is not None,
+            stored=storage,
+        )  # fmt: skip
+        current = None if bias is None else numbers_of(name, "bias", bias)
+        if current is not None and current.shape not in ((), (count,)):
+            raise NetworkError(f"{name}: bias: found shape {current.shape}, want one number or {count:,}")
+        current = None if current is None else np.broadcast_to(current, (count,))
+        layer = Layer(count, name="neurons", dynamics=dynamics, bias=current)
+        length = whole_steps(name, steps)
+        table = rate_table(name, rates, length, 1)
+        return cls((layer,), (connection,), length, table, name, _mask(name, inputs, count))
+
+    @classmethod
+    def from_nir(cls, path: str | Path, **options: object) -> SpikingNetwork:
+        """Network of a Neuromorphic Intermediate Representation file; options as in `dcsim.chip.nir.read`."""
+        from dcsim.chip.nir import read
+
+        return read(path, **options)  # type: ignore[arg-type]
 
     @classmethod
     def of(cls, model: Entry) -> SpikingNetwork:
@@ -102,71 +206,223 @@ class SpikingNetwork:
             raise PlacementError(f"{model.name}: no spiking form (the catalog has no {', '.join(missing)})")
         layers: list[int | Sequence[float]] = model.array("snn_layers").tolist()
         rates: list[float] = model.array("snn_rates").tolist()
-        return cls.layered(layers, steps=model["snn_steps"], rates=rates, name=model.name)
+        made = cls.layered(layers, steps=model["snn_steps"], rates=rates, name=model.name)
+        return replace(made, frames=int(model.get("frames", 1.0)))
+
+    # ------------------------------------------------------------ asked for
+
+    @cached_property
+    def bounds(self) -> IntArray:
+        """Number of the first neuron of each layer, and at the end that of all, shape (layers + 1,)."""
+        return np.cumsum([0, *(layer.neurons for layer in self.layers)])
+
+    @property
+    def size(self) -> int:
+        """all neurons, inputs included"""
+        return int(self.bounds[-1])
+
+    @cached_property
+    def is_free(self) -> BoolArray:
+        """Which neurons are inputs, shape (all neurons,)."""
+        if self.free is not None:
+            return self.free
+        return np.repeat([layer.is_input for layer in self.layers], np.diff(self.bounds))
 
     @property
     def neurons(self) -> int:
-        """neurons, the input left out"""
-        return sum(layer.neurons for layer in self.layers[1:])
+        """neurons, the inputs left out"""
+        return self.size - int(self.is_free.sum())
 
     @property
     def synapses(self) -> int:
         """synapses, edge-exact: a kernel tap that falls on the padding is none"""
-        return sum(synapse_count(before, layer) for before, layer in itertools.pairwise(self.layers))
+        return sum(connection.synapses for connection in self.connections)
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """Layers so that each comes after those that reach it in the same step."""
+        before: dict[int, set[int]] = {number: set() for number in range(len(self.layers))}
+        for connection in self.connections:
+            if connection.delay == 0:
+                before[connection.target].add(connection.source)
+        return tuple(TopologicalSorter(before).static_order())
+
+    @cached_property
+    def outputs(self) -> tuple[int, ...]:
+        """Layers that send nothing to another one; none in a network of a single layer."""
+        if len(self.layers) == 1:
+            return ()
+        sending = {connection.source for connection in self.connections if connection.source != connection.target}
+        return tuple(n for n, layer in enumerate(self.layers) if n not in sending and not layer.is_input)
+
+    @property
+    def runs(self) -> bool:
+        """whether every layer has dynamics and every connection weights, so that input spikes can be followed"""
+        known = all(layer.dynamics is not None for layer in self.layers if not layer.is_input)
+        return known and all(connection.weighted for connection in self.connections)
+
+    def label(self, number: int) -> str:
+        """How messages call a layer."""
+        return f"layer {self.layers[number].name or number}"
 
     def rate_table(self) -> FloatArray:
         """Rates of shape (steps, layers), spikes per neuron and step."""
-        return np.broadcast_to(np.array(self.rates, dtype=np.float64), (self.steps, len(self.layers)))
+        return np.broadcast_to(self.rates, (self.steps, len(self.layers)))
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of everything that the network is, its name included: equal networks have equal ones."""
+        content = hashlib.sha256()
+        _feed(content, self)
+        return content.hexdigest()
 
 
-def _layer(where: str, row: int | Sequence[float]) -> Layer:
-    values = [row] if isinstance(row, int | float) else list(row)
-    if len(values) not in (1, len(ROW)):
-        raise NetworkError(f"{where}: found {len(values)} numbers, want 1 or {len(ROW)}: {', '.join(ROW)}")
-    for name, value in zip(ROW, values, strict=False):
-        smallest = 1 if name in ROW[:3] else 0
-        if not _is_whole(value, smallest):
-            raise NetworkError(f"{where}: found {name} {value!r}, want a whole number from {smallest}")
-    layer = Layer(*(int(value) for value in values))
-    if layer.neurons > _LARGEST_LAYER:
-        raise NetworkError(f"{where}: found {layer.neurons} neurons, want at most {_LARGEST_LAYER}")
-    return layer
+def _feed(content: hashlib._Hash, value: object) -> None:
+    """Add a value, and what it is made of, to a hash."""
+    if isinstance(value, np.ndarray):
+        content.update(f"{value.dtype.str}{value.shape}".encode())
+        content.update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, sparse.csr_array):
+        for part in (value.data, value.indices, value.indptr, np.array(value.shape)):
+            _feed(content, part)
+    elif isinstance(value, tuple):
+        for part in value:
+            _feed(content, part)
+    elif hasattr(value, "__dataclass_fields__"):
+        content.update(type(value).__name__.encode())
+        for key in value.__dataclass_fields__:
+            _feed(content, getattr(value, key))
+    else:
+        content.update(repr(value).encode())
+    content.update(b";")
 
 
-def _is_whole(value: object, smallest: int) -> bool:
-    return isinstance(value, int | float) and smallest <= value <= _LARGEST_LAYER and value == int(value)
+def _check_sizes(network: SpikingNetwork) -> None:
+    name, layers = network.name, network.layers
+    if not 1 <= len(layers) <= _MOST_LAYERS:
+        raise NetworkError(f"{name}: found {len(layers)} layers, want 1 to {_MOST_LAYERS}")
+    total = sum(layer.neurons for layer in layers)
+    if not 1 <= total <= MOST_NEURONS:
+        raise NetworkError(f"{name}: found {total:,} neurons, want 1 to {MOST_NEURONS:,}")
+    for connection in network.connections:
+        for end in (connection.source, connection.target):
+            if not 0 <= end < len(layers):
+                raise NetworkError(f"{name}: a connection names layer {end}, want 0 to {len(layers) - 1}")
+        if not (connection.delay >= 0 and connection.delay % 1 == 0):
+            raise NetworkError(f"{name}: found a delay of {connection.delay} steps, want a whole number from 0")
+        _check_ends(network, connection)
+        if layers[connection.target].is_input:
+            raise NetworkError(f"{name}: a connection leads into {network.label(connection.target)}, an input")
 
 
-def _check_convolution(where: str, before: Layer, layer: Layer) -> None:
-    if layer.kernel == 0:
+def _check_ends(network: SpikingNetwork, connection: Connection) -> None:
+    """Refuse a connection of other sizes than its layers', and weights that are not finite."""
+    weights = connection.matrix.data if isinstance(connection, Sparse) else None
+    if isinstance(connection, Sparse):
+        found = connection.matrix.shape
+    elif isinstance(connection, Dense | Convolution):
+        found, weights = (connection.sources, connection.targets), connection.weights
+    else:
         return
-    if before.plane > _LARGEST_PLANE:
-        raise NetworkError(f"{where}: {before.plane} positions to convolve, want at most {_LARGEST_PLANE}")
-    if layer.stride < 1 or layer.groups < 1 or layer.padding >= layer.kernel:
+    want = network.layers[connection.source].neurons, network.layers[connection.target].neurons
+    where = f"{network.name}, {network.label(connection.source)} to {network.label(connection.target)}"
+    if tuple(found) != want:
         raise NetworkError(
-            f"{where}: found stride {layer.stride}, groups {layer.groups}, padding {layer.padding}, "
-            f"want stride and groups from 1 and padding below the kernel, {layer.kernel}"
+            f"{where}: found a connection of {found[0]} to {found[1]} neurons, want {want[0]} to {want[1]}"
         )
-    if before.channels % layer.groups or layer.channels % layer.groups:
-        raise NetworkError(
-            f"{where}: found {layer.groups} groups, want a divisor of {before.channels} channels in and "
-            f"{layer.channels} out"
-        )
-    height, width = (
-        (size + 2 * layer.padding - layer.kernel) // layer.stride + 1 for size in (before.height, before.width)
-    )
-    if (height, width) != (layer.height, layer.width):
-        raise NetworkError(
-            f"{where}: found {layer.height} x {layer.width}, but kernel {layer.kernel}, "
-            f"stride {layer.stride}, padding {layer.padding} on {before.height} x {before.width} "
-            f"give {height} x {width}"
-        )
+    if weights is not None:
+        _check_finite(where, "weights", weights)
 
 
-def _rates(name: str, rates: Rates, steps: int, layers: int) -> tuple[tuple[float, ...], ...]:
+def _matrices(
+    sources: npt.NDArray[np.number], targets: npt.NDArray[np.number], weight: FloatArray | None, count: int
+) -> tuple[sparse.csr_array, sparse.csr_array | None]:
+    """Weights, and how many synapses there are where some pairs have several, both (neurons, neurons)."""
+    ends = sources.astype(np.int32, copy=False), targets.astype(np.int32, copy=False)
+    data = np.ones(len(sources)) if weight is None else weight
+    matrix = sparse.csr_array(sparse.coo_array((data, ends), shape=(count, count)))
+    if matrix.nnz == len(sources):
+        return matrix, None
+    ones = np.ones(len(sources), dtype=np.int64)
+    return matrix, sparse.csr_array(sparse.coo_array((ones, ends), shape=(count, count)))
+
+
+def _mask(name: str, inputs: npt.ArrayLike | None, count: int) -> BoolArray | None:
+    if inputs is None:
+        return None
+    given = np.asarray(inputs)
+    if given.dtype == np.bool_:
+        if given.shape != (count,):
+            raise NetworkError(f"{name}: inputs: found a mask of shape {given.shape}, want ({count},)")
+        return given
+    if given.ndim != 1:
+        raise NetworkError(f"{name}: inputs: found shape {given.shape}, want a list of neurons or a mask")
+    low, high = _whole_range(name, "inputs", given)
+    if low < 0 or high >= count:
+        wrong = low if low < 0 else high
+        raise NetworkError(f"{name}: inputs: found neuron {wrong}, want 0 to {count - 1}")
+    mask = np.zeros(count, dtype=np.bool_)
+    mask[given.astype(np.int64)] = True
+    return mask
+
+
+def _check_length(name: str, what: str, given: object) -> None:
+    """Refuse a list before it is copied when it is too long, or when its length cannot be known."""
+    if not hasattr(given, "__len__"):
+        raise NetworkError(f"{name}: {what}: found {type(given).__name__}, want a list or an array")
+    if len(given) > MOST_SYNAPSES:
+        raise NetworkError(f"{name}: found {len(given):,} synapses one by one, want at most {MOST_SYNAPSES:,}")
+
+
+def _whole_range(name: str, what: str, numbers: npt.NDArray[Any]) -> tuple[int, int]:
+    """Smallest and largest of some neuron numbers, -1 for both of none."""
+    if not numbers.size:
+        return 0, -1
+    if numbers.dtype.kind not in "iuf":
+        raise NetworkError(f"{name}: {what}: found {numbers.dtype} values, want neuron numbers")
+    if numbers.dtype.kind == "f":
+        wrong = numbers[~(np.isfinite(numbers) & (numbers == np.floor(numbers)))]
+        if wrong.size:
+            raise NetworkError(f"{name}: {what}: found neuron {wrong[0]}, want a whole number from 0")
+    return int(numbers.min()), int(numbers.max())
+
+
+def numbers_of(name: str, what: str, given: npt.ArrayLike) -> FloatArray:
+    """Finite numbers as float64; NetworkError for anything else."""
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (ValueError, TypeError):
+        raise NetworkError(f"{name}: {what}: found no numbers") from None
+    _check_finite(name, what, values)
+    return values
+
+
+def _check_finite(name: str, what: str, values: npt.NDArray[Any]) -> None:
+    if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
+        wrong = values[~np.isfinite(values)]
+        raise NetworkError(f"{name}: {what}: found {wrong.ravel()[0]}, want finite numbers")
+
+
+def whole(name: str, what: str, value: object) -> int:
+    """A whole number from 0; NetworkError for anything else."""
+    number = float(value) if isinstance(value, int | float | np.integer | np.floating) else -1.0
+    if isinstance(value, bool) or not (0.0 <= number < 2.0**63 and number == math.floor(number)):
+        raise NetworkError(f"{name}: found {what} {value!r}, want a whole number from 0")
+    return int(number)
+
+
+def whole_steps(name: str, steps: float) -> int:
+    """Number of steps of an inference; NetworkError for one that cannot be."""
+    if not (math.isfinite(steps) and steps == int(steps) and 1 <= steps <= _MOST_STEPS):
+        raise NetworkError(f"{name}: found {steps:g} steps, want a whole number from 1 to {_MOST_STEPS}")
+    return int(steps)
+
+
+def rate_table(name: str, rates: Rates, steps: int, layers: int) -> FloatArray:
+    """Rates as a table of shape (1, layers) or (steps, layers); NetworkError for any that cannot be."""
     try:
         table = np.atleast_2d(np.array(rates, dtype=np.float64))
-    except ValueError:
+    except (ValueError, TypeError):
         problem = "rates: found no table of numbers, want one rate per layer in each row"
         raise NetworkError(f"{name}: {problem}") from None
     if table.shape == (1, 1):
@@ -177,42 +433,4 @@ def _rates(name: str, rates: Rates, steps: int, layers: int) -> tuple[tuple[floa
     wrong = table[~((table >= 0.0) & (table <= 1.0))]
     if wrong.size:
         raise NetworkError(f"{name}: rates: found {wrong[0]:g}, want spikes per neuron and step from 0 to 1")
-    return tuple(tuple(row) for row in table.tolist())
-
-
-def reach(size_in: int, size_out: int, layer: Layer) -> tuple[IntArray, IntArray]:
-    """First and one past the last output position that each input position reaches along one axis.
-
-    Both of shape (size_in,). Input i feeds output o when 0 <= i + padding - o x stride < kernel.
-    """
-    padded = np.arange(size_in, dtype=np.int64) + layer.padding
-    first = np.maximum(-((layer.kernel - 1 - padded) // layer.stride), 0)
-    last = np.minimum(padded // layer.stride, size_out - 1)
-    return first, np.maximum(last + 1, first)
-
-
-def _edges_along(size_in: int, size_out: int, layer: Layer) -> int:
-    first, end = reach(size_in, size_out, layer)
-    return int((end - first).sum())
-
-
-def synapse_count(before: Layer, layer: Layer) -> int:
-    """Synapses from one layer to the next."""
-    if layer.kernel == 0:
-        return before.neurons * layer.neurons
-    rows = _edges_along(before.height, layer.height, layer)
-    columns = _edges_along(before.width, layer.width, layer)
-    return before.channels * (layer.channels // layer.groups) * rows * columns
-
-
-def fan_in(before: Layer, layer: Layer) -> int:
-    """Most synapses that one neuron of `layer` receives."""
-    if layer.kernel == 0:
-        return before.neurons
-
-    def taps(size_in: int, size_out: int) -> int:
-        start = np.arange(size_out) * layer.stride - layer.padding
-        return int((np.minimum(start + layer.kernel, size_in) - np.maximum(start, 0)).max())
-
-    channels = before.channels // layer.groups
-    return channels * taps(before.height, layer.height) * taps(before.width, layer.width)
+    return table
