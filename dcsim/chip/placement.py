@@ -1,79 +1,72 @@
-"""Neurons to cores, layer by layer: each layer takes the fewest cores that hold it, in equal slices.
+"""Neurons to cores. A slice of consecutive neurons goes to a core, and a core holds neurons of one layer only.
 
-A slice is a range of consecutive neurons. A core holds neurons of one layer only. The input layer takes no
-core: its spikes enter at tile 0, unless it is placed like the others. Cores are filled in order, over as many
-chips as it takes, chips in a square.
+`place` cuts each layer into the fewest equal slices that keep the limits of a core, or fills core after core with the
+neurons of explicit synapses (`dcsim.chip.partition`). The input layer takes no core: its spikes enter at the port, tile
+0, unless it is placed like the others. Cores are taken in order, over as many chips as it takes, chips in a square, or
+so that spikes travel less (`dcsim.chip.ordering`). `Placement(core_of_neuron)` says where every neuron is in any other
+way; `dcsim.chip.limits.check` tells whether the chips can hold that.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from dcsim.chip import fanout
-from dcsim.chip.network import Layer, SpikingNetwork, fan_in
-from dcsim.chip.spec import ChipSpec, chip_grid
-from dcsim.errors import PlacementError
-from dcsim.service import FloatArray, IntArray
+from dcsim.chip import limits, partition
+from dcsim.chip.limits import PORT, LimitError
+from dcsim.chip.network import SpikingNetwork
+from dcsim.chip.spec import ChipSpec
+from dcsim.errors import PlacementError, nearest
+from dcsim.service import IntArray
 
-_MOST_CORES = 65_536
-_MOST_PAIRS = 1 << 24
+__all__ = ["ORDERS", "PORT", "LimitError", "Order", "Placement", "chips_needed", "copies_on", "place", "replicate"]
 
+#: How slices are given their cores: in the order of the layers, or so that spikes travel less.
+Order: TypeAlias = Literal["layers", "communication"]
 
-class LimitError(PlacementError):
-    """A limit of a chip that a network exceeds: `where` (layer or chip), `resource`, `need`, `have`."""
+ORDERS: tuple[Order, ...] = ("layers", "communication")
 
-    def __init__(self, where: str, resource: str, need: float, have: float) -> None:
-        super().__init__(f"{where}: needs {need:,.0f} {resource}, has {have:,.0f}")
-        self.where, self.resource, self.need, self.have = where, resource, need, have
-
-
-@dataclass(frozen=True)
-class Link:
-    """From the slices of one layer to those of the next."""
-
-    source: slice
-    """slices of the sending layer, among all K of the placement"""
-    target: slice
-    synapses: FloatArray
-    """mean synapses per spike, shape (sources, targets)"""
-    messages: FloatArray
-    """probability that a spike is sent there, shape (sources, targets)"""
+_MOST_CORES = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Placement:
-    """K slices, each on a core of its own or, for the input, at the chip's port. Arrays have shape (K,)."""
+    """Where each neuron is."""
 
-    layer: IntArray
-    neurons: IntArray
-    paid: FloatArray
-    """0 for the input layer, whose neurons cost neither energy nor time, else 1"""
-    core: IntArray
-    """core number, counted through all chips; -1 at the port"""
-    links: tuple[Link, ...]
-    fan_out: FloatArray
-    """mean messages per spike"""
-    hops_ew: FloatArray
-    """mean hops to the east and west per spike, over all its messages"""
-    hops_ns: FloatArray
-    crossings: FloatArray
-    """mean borders between chips that are crossed per spike"""
-    cores: int
-    """cores in use"""
-    tiles: int
-    """tiles with a core in use"""
-    chips: int
-    copies: int
-    """copies of the network that fit on one chip, 1 for a network that needs several chips"""
+    core_of_neuron: npt.NDArray[np.integer]
+    """core of each neuron, counted through all chips, or `PORT`, shape (neurons,)"""
 
-    @property
-    def last(self) -> slice:
-        """slices of the output layer"""
-        return self.links[-1].target
+    def __post_init__(self) -> None:
+        given = np.asarray(self.core_of_neuron)
+        if given.ndim != 1 or not given.size:
+            raise PlacementError(f"core_of_neuron: found shape {given.shape}, want one core per neuron")
+        if given.dtype.kind not in "iuf":
+            raise PlacementError(f"core_of_neuron: found {given.dtype} values, want core numbers")
+        wrong = given[~((given >= PORT) & (given < 2**31) & (given == np.floor(given)))]
+        if wrong.size:
+            raise PlacementError(f"core_of_neuron: found {wrong[0]}, want a core number from 0, or {PORT} for the port")
+        object.__setattr__(self, "core_of_neuron", given.astype(np.int32))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Placement) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def chips_on(self, chip: ChipSpec) -> int:
+        """Chips up to the last one in use."""
+        return int(self.core_of_neuron.max()) // chip.cores + 1 if self.core_of_neuron.max() >= 0 else 1
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the placement: equal placements have equal ones."""
+        return hashlib.sha256(self.core_of_neuron.tobytes()).hexdigest()
 
 
 def place(
@@ -82,140 +75,145 @@ def place(
     *,
     cores_per_layer: Sequence[int] | None = None,
     core_order: Sequence[int] | None = None,
+    order: Order = "layers",
     inputs: Literal["port", "cores"] = "port",
     max_chips: int | None = None,
 ) -> Placement:
-    """Place `network` on as many of `chip` as it takes.
+    """Place `network` on as many of `chip` as it takes, so that `limits.check` passes.
 
-    `cores_per_layer` (input first; the input's number counts only with `inputs="cores"`) asks for more cores
-    than the fewest; `core_order` lists the core for each slice in turn; `inputs` puts the input layer at the
-    "port" or on "cores" as a layer of neurons that cost nothing. Raises LimitError when a layer or the chips
-    are too small.
+    `cores_per_layer` (input first; an input's number counts only with `inputs="cores"`) asks for more cores than the
+    fewest; `core_order` lists the core for each slice in turn; `order` "communication" finds one, on the same chips,
+    over which spikes travel less than in the order of the "layers"; `inputs` puts inputs at the "port" or on "cores" as
+    neurons that cost nothing. Raises LimitError, which names the smallest system of the catalog that would hold the
+    network, when a core or the chips are too small, and PlacementError for options that cannot be.
     """
-    at_port = inputs == "port"
+    if order not in ORDERS:
+        raise PlacementError(f"order: found {order!r}{nearest(str(order), ORDERS)}")
     wanted = [1] * len(network.layers) if cores_per_layer is None else list(cores_per_layer)
+    try:
+        sizes, placed = _cut(network, chip, wanted, inputs == "port")
+        numbers, chips = _core_numbers(sizes, chip, core_order)
+        if max_chips is not None and chips > max_chips:
+            have = max_chips * chip.cores
+            raise LimitError(f"{network.name} on chip {chip.name}", limits.CORES, max(len(sizes), have + 1), have)
+        core_of_neuron = np.full(network.size, PORT)
+        core_of_neuron[placed] = np.repeat(numbers, sizes)
+        placement = Placement(core_of_neuron)
+        if chip.fan_out_layers is not None or chip.router_entries is not None:
+            limits.check(network, placement, chip)
+    except LimitError as error:
+        hint = limits.system_hint(network, chip)
+        raise LimitError(error.where, error.resource, error.need, error.have, error.core, hint) from None
+    if order == "communication":
+        from dcsim.chip.ordering import reordered
+
+        return reordered(network, placement, chip)
+    return placement
+
+
+def chips_needed(network: SpikingNetwork, chip: ChipSpec) -> int:
+    """Fewest chips that hold the network, inputs at the port. Raises LimitError when no number of them does."""
+    sizes, _ = _cut(network, chip, [1] * len(network.layers), True)
+    return _core_numbers(sizes, chip, None)[1]
+
+
+def copies_on(placement: Placement, chip: ChipSpec, chips: int = 1) -> int:
+    """Copies of a placed network that fit on so many chips, none of which shares a core."""
+    used = _used(placement)
+    needed = placement.chips_on(chip)
+    if needed > 1 or chip.neurons_of_core is not None:  # cores are not alike, or copies take whole chips
+        return chips // needed
+    return chips * (chip.cores // max(1, len(used)))
+
+
+def replicate(placement: Placement, chip: ChipSpec, copies: int, *, chips: int | None = None) -> list[Placement]:
+    """So many placements that share no core, the given one first.
+
+    A network that takes no more than one chip takes the next free cores of a chip, in the order of its own, or the next
+    chip; any other starts on the next free chip. Raises LimitError when `chips` do not hold the copies.
+    """
+    if copies < 1 or copies != int(copies):
+        raise PlacementError(f"copies: found {copies}, want a whole number from 1")
+    if chips is not None and copies > (have := copies_on(placement, chip, chips)):
+        raise LimitError(f"{chips} of chip {chip.name}", "copies of the network", copies, have)
+    used, needed = _used(placement), placement.chips_on(chip)
+    per_chip = copies_on(placement, chip, needed)
+    found = []
+    for copy in range(int(copies)):
+        group, number = divmod(copy, per_chip)
+        if number:
+            free = np.setdiff1d(np.arange(chip.cores), used)
+            own = free[(number - 1) * len(used) : number * len(used)]
+        else:
+            own = used
+        core = placement.core_of_neuron.copy()
+        core[core != PORT] = (own + group * needed * chip.cores)[np.searchsorted(used, core[core != PORT])]
+        found.append(Placement(core))
+    return found
+
+
+def _used(placement: Placement) -> IntArray:
+    cores: IntArray = np.unique(placement.core_of_neuron).astype(np.int64)
+    return cores[cores >= 0]
+
+
+def _cut(
+    network: SpikingNetwork, chip: ChipSpec, wanted: Sequence[int], inputs_at_port: bool
+) -> tuple[IntArray, IntArray]:
+    """Neurons of each slice in turn, and the neurons that are placed, in the same order."""
     if len(wanted) != len(network.layers):
         raise PlacementError(f"cores_per_layer: found {len(wanted)} numbers, want one per layer: {len(network.layers)}")
-    counts = [_fewest(network, number, chip, n) for number, n in enumerate(wanted)]
-    if at_port:
-        counts[0] = 1
-    cores = sum(counts) - at_port
-    chips = -(-cores // chip.cores)
-    if max_chips is not None and chips > max_chips:
-        raise LimitError(f"{network.name} on chip {chip.name}", "cores", cores, max_chips * chip.cores)
-    if cores > _MOST_CORES:
-        raise LimitError(f"{network.name} on chip {chip.name}", "cores for one copy of the network", cores, _MOST_CORES)
-    core = _core_numbers(cores, chips * chip.cores, core_order)
-    if at_port:
-        core = np.concatenate([[-1], core])
-    return _linked(network, chip, counts, core, chips)
+    single = len(network.layers) == 1
+    at_port = [inputs_at_port and layer.is_input for layer in network.layers]
+    for number, layer in enumerate(network.layers):
+        if not at_port[number] and not 1 <= wanted[number] <= layer.neurons:
+            where = f"{network.name}, {network.label(number)} on chip {chip.name}"
+            raise PlacementError(f"{where}: found {wanted[number]} cores, want 1 to {layer.neurons}")
+    if single:
+        placed = np.flatnonzero(~network.is_free) if inputs_at_port else np.arange(network.size)
+        sizes = partition.filled(network, chip, placed, wanted[0]) if len(placed) else np.zeros(0, dtype=np.int64)
+    else:
+        sizes = np.concatenate(partition.layers_in_slices(network, chip, wanted, at_port))
+        placed = np.flatnonzero(~np.repeat(at_port, np.diff(network.bounds)))
+    if len(sizes) > _MOST_CORES:
+        where = f"{network.name} on chip {chip.name}"
+        raise LimitError(where, "cores for one copy of the network", len(sizes), _MOST_CORES)
+    return sizes, placed
 
 
-def _fewest(network: SpikingNetwork, number: int, chip: ChipSpec, wanted: int) -> int:
-    """Fewest cores, at least `wanted`, on which every slice of the layer keeps the core's limits."""
-    layer, where = network.layers[number], f"{network.name}, layer {number} on chip {chip.name}"
-    if not 1 <= wanted <= layer.neurons:
-        raise PlacementError(f"{where}: found {wanted} cores, want 1 to {layer.neurons}")
-    cores = max(wanted, -(-layer.neurons // chip.neurons_per_core))
-    if number == 0:
-        return cores
-    before = network.layers[number - 1]
-    need = fan_in(before, layer)
-    if chip.fan_in_max is not None and need > chip.fan_in_max:
-        raise LimitError(where, "synapses into one neuron", need, chip.fan_in_max)
-    memory = chip.synapse_bytes_per_core
-    if memory is None:
-        return cores
-    if (smallest := _synapse_bytes(layer, before, 1, chip)) > memory:
-        raise LimitError(where, "bytes of synapse memory in one core", smallest, memory)
-    low, high = cores, layer.neurons
-    while low < high:
-        middle = (low + high) // 2
-        fits = _synapse_bytes(layer, before, -(-layer.neurons // middle), chip) <= memory
-        low, high = (low, middle) if fits else (middle + 1, high)
-    return low
+def _core_numbers(sizes: IntArray, chip: ChipSpec, order: Sequence[int] | None) -> tuple[IntArray, int]:
+    """Core of each slice, and the chips that there must be."""
+    cores = len(sizes)
+    chips = max(1, -(-cores // chip.cores))
+    if chip.neurons_of_core is None:
+        return (np.arange(cores) if order is None else _ordered(cores, chips * chip.cores, order)), chips
+    capacity = np.array(chip.neurons_of_core)
+    while True:
+        have = np.tile(capacity, chips)
+        if bool((np.sort(have)[::-1][:cores] >= np.sort(sizes)[::-1]).all()):
+            break
+        chips += 1
+    if order is not None:
+        numbers = _ordered(cores, chips * chip.cores, order)
+        if (lacking := sizes - have[numbers]).max() > 0:
+            worst = int(lacking.argmax())
+            where = f"core_order on chip {chip.name}, core {numbers[worst]}"
+            raise LimitError(where, limits.NEURONS, int(sizes[worst]), int(have[numbers[worst]]), int(numbers[worst]))
+        return numbers, chips
+    return (np.arange(cores) if bool((sizes <= have[:cores]).all()) else _tightest(sizes, have)), chips
 
 
-def _synapse_bytes(layer: Layer, before: Layer, neurons: int, chip: ChipSpec) -> float:
-    """Memory for the synapses into a slice of so many neurons; a shared kernel counts once per channel."""
-    per_neuron = before.neurons
-    if layer.kernel:
-        per_neuron = before.channels // layer.groups * layer.kernel**2
-        if chip.shared_kernels:
-            channels = 1 if neurons == 1 else min(layer.channels, (neurons - 2) // layer.plane + 2)
-            return channels * per_neuron * chip.weight_bits / 8
-    return neurons * per_neuron * chip.weight_bits / 8
+def _tightest(sizes: IntArray, have: IntArray) -> IntArray:
+    """For each slice, largest first, the smallest free core that holds it, the first of equal ones."""
+    free = list(np.argsort(have, kind="stable"))
+    numbers = np.empty(len(sizes), dtype=np.int64)
+    for piece in np.argsort(-sizes, kind="stable"):
+        numbers[piece] = free.pop(int(np.searchsorted(have[free], sizes[piece])))
+    return numbers
 
 
-def _core_numbers(cores: int, have: int, order: Sequence[int] | None) -> IntArray:
-    if order is None:
-        return np.arange(cores, dtype=np.int64)
+def _ordered(cores: int, have: int, order: Sequence[int]) -> IntArray:
     chosen = np.array(order[:cores], dtype=np.int64)
-    if len(chosen) < cores or len(np.unique(chosen)) < cores or chosen.min() < 0 or chosen.max() >= have:
+    if len(chosen) < cores or len(np.unique(chosen)) < cores or bool(((chosen < 0) | (chosen >= have)).any()):
         raise PlacementError(f"core_order: want {cores} different cores from 0 to {have - 1}")
     return chosen
-
-
-def _linked(network: SpikingNetwork, chip: ChipSpec, counts: Sequence[int], core: IntArray, chips: int) -> Placement:
-    bounds = [_equal_slices(layer.neurons, n) for layer, n in zip(network.layers, counts, strict=True)]
-    links = _links(network, chip, counts, bounds)
-    tile_x, tile_y, chip_x, chip_y = _coordinates(core, chip, chips)
-    layer = np.repeat(np.arange(len(counts)), counts)
-    on_core = core[core >= 0]
-    return Placement(
-        layer=layer,
-        neurons=np.concatenate([np.diff(edges) for edges in bounds]),
-        paid=(layer > 0).astype(np.float64),
-        core=core,
-        links=links,
-        fan_out=np.concatenate([link.messages.sum(axis=1) for link in links] + [np.zeros(counts[-1])]),
-        hops_ew=_distance(links, tile_x),
-        hops_ns=_distance(links, tile_y),
-        crossings=_distance(links, chip_x) + _distance(links, chip_y),
-        cores=len(on_core),
-        tiles=len(np.unique(np.stack([tile_x, tile_y])[:, core >= 0], axis=1).T),
-        chips=chips,
-        copies=max(1, chip.cores // len(on_core)),
-    )
-
-
-def _links(
-    network: SpikingNetwork, chip: ChipSpec, counts: Sequence[int], bounds: Sequence[IntArray]
-) -> tuple[Link, ...]:
-    first = [0, *np.cumsum(counts).tolist()]
-    links = []
-    for number in range(1, len(counts)):
-        if (pairs := counts[number - 1] * counts[number]) > _MOST_PAIRS:
-            where = f"{network.name}, layer {number} on chip {chip.name}"
-            raise LimitError(where, "pairs of cores to connect", pairs, _MOST_PAIRS)
-        before, layer = network.layers[number - 1 : number + 1]
-        fan = fanout.between(before, layer, bounds[number - 1], bounds[number])
-        source, target = slice(first[number - 1], first[number]), slice(first[number], first[number + 1])
-        links.append(Link(source, target, fan.synapses, fan.messages))
-    return tuple(links)
-
-
-def _coordinates(core: IntArray, chip: ChipSpec, chips: int) -> tuple[IntArray, ...]:
-    """Column and row of each core's tile, and of its chip; both are numbered down each column."""
-    number, local = np.divmod(np.maximum(core, 0), chip.cores)
-    width = -(-chip.cores // chip.cores_per_tile) // chip.mesh_height
-    tile_x, tile_y = np.divmod(local // chip.cores_per_tile, chip.mesh_height)
-    chip_x, chip_y = np.divmod(number, chip_grid(chips)[1])
-    return chip_x * width + tile_x, chip_y * chip.mesh_height + tile_y, chip_x, chip_y
-
-
-def _distance(links: Sequence[Link], position: IntArray) -> FloatArray:
-    """Mean distance along one axis that a spike of each slice travels, over all its messages."""
-    total = np.zeros(len(position))
-    for link in links:
-        apart = np.abs(position[link.source, None] - position[None, link.target])
-        total[link.source] = (link.messages * apart).sum(axis=1)
-    return total
-
-
-def _equal_slices(neurons: int, slices: int) -> IntArray:
-    """Bounds of slices that differ by at most one neuron, larger ones first."""
-    size, larger = divmod(neurons, slices)
-    sizes = np.full(slices, size, dtype=np.int64)
-    sizes[:larger] += 1
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])

@@ -33,8 +33,9 @@ def test_a_stepped_chip_has_what_execution_needs(name):
     for key in ("cores", "neurons_per_core"):
         assert chip[key] >= 1
         assert chip[key].is_integer()
-    for key in ("static_w", "synapse_j", "synapse_s", "synapse_bytes_per_core", "embodied_kg"):
+    for key in ("static_w", "synapse_j", "synapse_s", "embodied_kg"):
         assert chip[key] > 0
+    assert ("synapse_bytes_per_core" in chip) == (name != "loihi-sanafe")  # a simulator that knows no such limit
     assert ("tick_s" in chip) == (chip.facts["mode"] == "tick")
     assert ("sync_s" in chip) == (chip.facts["mode"] == "barrier")
     if name != "truenorth":  # its neurons' energy is part of the static power of the fit
@@ -70,13 +71,21 @@ def test_loihi_sets():
         assert second.quantity(key).grade == "estimate"
 
 
-def test_loihi_keyword_spotting_rate_follows_from_its_input_path():
-    """10 steps, as long as the host and 78 + 1.45 spikes in and out need, and a reset: 3.373 ms measured."""
+def test_loihi_input_path_was_set_on_eight_cores_and_predicts_two():
+    """794.5 us a step with the input on eight cores (logs); on two cores 3.373 ms for ten steps were measured."""
     chip, model = SHIPPED.get("loihi"), SHIPPED.get("kws")
-    spikes = model.array("snn_layers") * model.array("snn_rates")
-    step_s = chip["host_step_s"] + spikes[0] * chip["input_spike_s"] + spikes[-1] * chip["output_spike_s"]
-    inference_s = model["snn_steps"] * step_s + chip["reset_s"]
-    assert 1 / inference_s == pytest.approx(model["inferences_per_s_loihi"], rel=0.01)
+    sizes, rates = model.array("snn_layers"), model.array("snn_rates")
+    spikes_in, spikes_out = sizes[0] * rates[0], sizes[-1] * rates[-1]
+
+    def step_s(cores: int) -> float:
+        receiving = spikes_in * sizes[1] / cores * chip["synapse_s"]  # input comes between the steps, not meanwhile
+        host = chip["host_step_s"] + spikes_out * chip["output_spike_s"]
+        return host + spikes_in * cores * chip["input_message_s"] + receiving + 0.15e-6
+
+    assert step_s(8) == pytest.approx(794.5e-6, rel=0.002)
+    cores = int(model.array("snn_cores_loihi")[1])
+    inference_s = model["snn_steps"] * step_s(cores) + chip["reset_s"]
+    assert inference_s == pytest.approx(1 / model["inferences_per_s_loihi"], rel=0.25)
     dynamic_w = 110.2e-3 - 29.7e-3
     measured_j = model["dynamic_energy_j_per_inference_loihi"]
     assert dynamic_w / model["inferences_per_s_loihi"] == pytest.approx(measured_j, rel=0.01)
