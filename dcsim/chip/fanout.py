@@ -1,9 +1,8 @@
 """How many synapses and messages a spike causes from one core to another, for layers cut into slices.
 
-A slice is a range of consecutive neurons of a layer, one per core. What is wanted, for a neuron drawn at
-random from source slice c: `synapses[c, d]`, the mean number of its synapses into target slice d, and
-`messages[c, d]`, the probability that it has any, because a spike sends one message to each core that it
-reaches.
+A slice is a range of consecutive neurons of a layer, one per core. What is wanted, for a neuron drawn at random from
+source slice c: `synapses[c, d]`, the mean number of its synapses into target slice d, and `messages[c, d]`, the
+probability that it has any, because a spike sends one message to each core that it reaches.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 
-from dcsim.chip.network import Layer, reach
+from dcsim.chip.connections import Connection, Convolution, Dense
 from dcsim.service import FloatArray, IntArray
 
 _BLOCK = 1 << 22
@@ -25,18 +25,45 @@ class Fanout(NamedTuple):
     messages: FloatArray
 
 
-def between(before: Layer, layer: Layer, sources: IntArray, targets: IntArray) -> Fanout:
-    """Fan-out from slices of `before` to slices of `layer`; edge-exact.
+def between(connection: Connection, sources: IntArray, targets: IntArray) -> Fanout:
+    """Fan-out from slices of the source layer to slices of the target; edge-exact.
 
     `sources` and `targets` are slice bounds: 0, ..., neurons; slice k is bounds[k] to bounds[k + 1].
     """
-    shape = (len(sources) - 1, len(targets) - 1)
-    if layer.kernel == 0:
+    if isinstance(connection, Dense):
+        shape = (len(sources) - 1, len(targets) - 1)
         return Fanout(np.broadcast_to(np.diff(targets).astype(np.float64), shape), np.ones(shape))
+    if isinstance(connection, Convolution):
+        return _convolved(connection, sources, targets)
+    part = np.repeat(np.arange(len(targets) - 1), np.diff(targets))
+    group = np.repeat(np.arange(len(sources) - 1), np.diff(sources))
+    weight = np.ones(int(sources[-1]))
+    return averaged(connection.onto(part, len(targets) - 1), group, len(sources) - 1, weight)
+
+
+def averaged(onto: sparse.csr_array, group: IntArray, groups: int, weight: FloatArray) -> Fanout:
+    """Means over groups of neurons from the synapses of each, `onto` (neurons, parts).
+
+    `group` (neurons,) is each neuron's group, `weight` (neurons,) its share in the mean, such as its rate; a group of
+    no weight counts its neurons equally.
+    """
+    total = np.bincount(group, weight, groups)
+    weight = np.where(total[group] > 0.0, weight, 1.0)
+    total = np.bincount(group, weight, groups)
+    share = weight / total[group]
+    mean = sparse.csr_array((share, (group, np.arange(len(group)))), shape=(groups, len(group)))
+    reached = sparse.csr_array((np.ones(onto.nnz), onto.indices, onto.indptr), shape=onto.shape)
+    return Fanout((mean @ onto).toarray(), (mean @ reached).toarray())
+
+
+def _convolved(convolution: Convolution, sources: IntArray, targets: IntArray) -> Fanout:
+    """Counted with prefix sums over positions, so that it takes no time per synapse."""
+    groups, plane = convolution.groups, convolution.shape_in[1] * convolution.shape_in[2]
+    shape = (len(sources) - 1, len(targets) - 1)
     synapses, messages = np.zeros(shape), np.zeros(shape)
-    group_in, group_out = before.neurons // layer.groups, layer.neurons // layer.groups
-    most = max(1, _BLOCK // before.plane)
-    for group in range(layer.groups):
+    group_in, group_out = convolution.sources // groups, convolution.targets // groups
+    most = max(1, _BLOCK // plane)
+    for group in range(groups):
         inner = np.clip(sources - group * group_in, 0, group_in)
         first, end = _overlap(targets, group * group_out, (group + 1) * group_out)
         rows = slice(*_overlap(sources, group * group_in, (group + 1) * group_in))
@@ -44,7 +71,7 @@ def between(before: Layer, layer: Layer, sources: IntArray, targets: IntArray) -
         for start in range(first, end, most):
             columns = slice(start, min(start + most, end))
             edges = np.clip(targets[columns.start : columns.stop + 1] - group * group_out, 0, group_out)
-            counts = np.diff(_targets_below(edges, before, layer), axis=1)
+            counts = np.diff(_targets_below(edges, convolution), axis=1)
             synapses[rows, columns] += _slice_sums(counts, bounds)
             messages[rows, columns] += _slice_sums((counts > 0).astype(np.int64), bounds)
     sizes = np.diff(sources)[:, None]
@@ -56,17 +83,18 @@ def _overlap(bounds: IntArray, start: int, end: int) -> tuple[int, int]:
     return int(np.searchsorted(bounds, start, "right") - 1), int(np.searchsorted(bounds, end, "left"))
 
 
-def _targets_below(edges: IntArray, before: Layer, layer: Layer) -> IntArray:
+def _targets_below(edges: IntArray, convolution: Convolution) -> IntArray:
     """Targets below each of `edges` (indices in one group) for each input position: (positions, edges)."""
-    row_first, row_end = (a[:, None, None] for a in reach(before.height, layer.height, layer))
-    column_first, column_end = (a[None, :, None] for a in reach(before.width, layer.width, layer))
-    channel, rest = np.divmod(edges, layer.plane)
-    row, column = np.divmod(rest, layer.width)
-    width = column_end - column_first
+    _, height, width = convolution.shape_out
+    row_first, row_end = (a[:, None, None] for a in convolution.reach(0))
+    column_first, column_end = (a[None, :, None] for a in convolution.reach(1))
+    channel, rest = np.divmod(edges, height * width)
+    row, column = np.divmod(rest, width)
+    reached = column_end - column_first
     full_rows = channel * (row_end - row_first) + np.clip(row, row_first, row_end) - row_first
     in_row = (row_first <= row) & (row < row_end)
-    counts: IntArray = full_rows * width + in_row * (np.clip(column, column_first, column_end) - column_first)
-    return counts.reshape(before.plane, len(edges))
+    counts: IntArray = full_rows * reached + in_row * (np.clip(column, column_first, column_end) - column_first)
+    return counts.reshape(-1, len(edges))
 
 
 def _slice_sums(counts: IntArray, bounds: IntArray) -> IntArray:
