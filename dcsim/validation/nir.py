@@ -1,0 +1,217 @@
+"""Kind `nir`: a trained network as a NIR file, with the spikes that its framework gave for some samples.
+
+A case NAME is a document, NAME.nir and NAME.npz beside it. The document says what a NIR file cannot: the time step
+`dt`, the `reset`, the `threshold_test`, the `layer_delay`. The arrays are `input` (J, T, ...), `layers` (names), and
+what of these there is: `raster_K` and `raster_K_shape` (packed bits of layer K, first samples), `counts` (J, layers),
+`output_counts` (J, outputs), `predictions` and `labels` (J,).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from dcsim.chip.dynamics import Dynamics, simulate
+from dcsim.chip.network import SpikingNetwork
+from dcsim.chip.neurons import Integration, Reset
+from dcsim.chip.nir import read
+from dcsim.validation.case import Case, CaseError, Effort, Positive
+from dcsim.validation.report import Row, compare
+
+AREA = "chip"
+
+#: Bins, or counts, that may differ: another order of summation can move a spike at its threshold.
+DIFFERENT_BINS = 5
+
+#: Nodes without weights of their own that are put together with those that follow.
+_PUT_TOGETHER = {"SumPool2d", "AvgPool2d", "Scale", "Delay"}
+
+_MOST_BYTES = 2**30
+
+
+class Document(BaseModel):
+    """What is read of a case; all else in it is description."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    dt: Positive = 1e-4
+    """time step, s"""
+    reset: str = "zero"
+    threshold_test: str = "v > v_threshold"
+    layer_delay: int | str = "none"
+    recurrent_delay: int = 1
+    integration: str = "euler"
+    nodes: dict[str, Any] = Field(default={})
+    synapses_total: int | None = Field(default=None, ge=0)
+    accuracy_saved_samples: float | None = Field(default=None, ge=0, le=1)
+
+    def options(self) -> dict[str, Any]:
+        """Options of `dcsim.chip.nir.read`."""
+        return {
+            "dt_s": self.dt,
+            "reset": _reset(self.reset),
+            "at_threshold": ">=" in self.threshold_test or "≥" in self.threshold_test,
+            "layer_delay": _steps(self.layer_delay),
+            "recurrent_delay": self.recurrent_delay,
+            "integration": _integration(self.integration),
+        }
+
+
+def nir_case(case: Case, effort: Effort) -> Iterator[Row]:
+    """Rows of one case: synapses, rasters, counts, predictions and accuracy, as far as the case has them."""
+    del effort
+    try:
+        import h5py  # noqa: F401
+    except ImportError:
+        yield Row(AREA, case.name, "-", "skipped", note="needs the package nir: pip install 'dcsim[nir]'")
+        return
+    document = case.read(Document)
+    network = read(_file(case, "nir"), **document.options(), name=case.name)
+    arrays = _arrays(case)
+    inputs = _of(arrays, "input", 3)
+    done = simulate(network, inputs.reshape(*inputs.shape[:2], -1))
+    rows = [*_synapses(case, document, network), *_spikes(case, arrays, done), *_answers(case, document, arrays, done)]
+    if not rows:
+        raise CaseError("found nothing to compare, want raster_0, counts, output_counts or predictions")
+    yield from rows
+
+
+def _reset(text: str) -> Reset:
+    """The first word decides; a subtraction is in the next step unless it is said to be at once."""
+    word = text.strip().lower()
+    if word.startswith("subtract"):
+        at_once = any(mark in word for mark in ("now", "at once", "immediate", "same step"))
+        return "subtract-now" if at_once else "subtract"
+    if word.startswith(("zero", "value", "v_reset", "v = v_reset")):
+        return "value"
+    raise CaseError(f"reset: found {text[:60]!r}, want zero, value, subtract or subtract-now")
+
+
+def _steps(written: int | str) -> int:
+    if isinstance(written, int):
+        return written
+    word = written.strip().lower().replace(":", " ").split(" ", 1)[0]
+    named = {"none": 0, "no": 0, "zero": 0, "one": 1, "": 0}
+    if word in named or word.isdigit():
+        return named[word] if word in named else int(word)
+    raise CaseError(f"layer_delay: found {written[:60]!r}, want none or a number of steps")
+
+
+def _integration(text: str) -> Integration:
+    word = text.strip().lower()
+    if word.startswith(("euler", "forward")):
+        return "euler"
+    if word.startswith("exp"):
+        return "exponential"
+    raise CaseError(f"integration: found {text[:60]!r}, want euler or exponential")
+
+
+def _file(case: Case, ending: str) -> Path:
+    """File of the case: named like its id, or else like its name."""
+    name = case.body.get("name")
+    try:
+        return case.locate(f"{case.name}.{ending}")
+    except CaseError:
+        if not isinstance(name, str) or name == case.name:
+            raise
+        return case.locate(f"{name}.{ending}")
+
+
+def _arrays(case: Case) -> Mapping[str, npt.NDArray[Any]]:
+    """All arrays of the case; CaseError for a file that cannot be read or is too large unpacked."""
+    path = _file(case, "npz")
+    try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(member.file_size for member in packed.infolist())
+        if size > _MOST_BYTES:
+            raise CaseError(f"{path.name}: {size / 2**20:,.0f} MiB unpacked; at most {_MOST_BYTES // 2**20:,} are read")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        raise CaseError(f"{path.name}: no file of arrays: {' '.join(str(error).split())[:100]}") from None
+
+
+def _of(arrays: Mapping[str, npt.NDArray[Any]], key: str, dimensions: int) -> npt.NDArray[Any]:
+    """An array with at least so many dimensions."""
+    if key not in arrays or arrays[key].ndim < dimensions:
+        found = f"shape {arrays[key].shape}" if key in arrays else "none"
+        raise CaseError(f"{key}: found {found}, want at least {dimensions} dimensions")
+    return arrays[key]
+
+
+def _layers(arrays: Mapping[str, npt.NDArray[Any]], done: Dynamics) -> list[int]:
+    """Numbers of the layers that the case names."""
+    numbers = {layer.name: index for index, layer in enumerate(done.network.layers)}
+    names = [str(name) for name in _of(arrays, "layers", 1)]
+    for name in names:
+        if name not in numbers:
+            raise CaseError(f"layers: found {name[:60]!r}, the file has {', '.join(numbers)[:120]}")
+    return [numbers[name] for name in names]
+
+
+def _synapses(case: Case, document: Document, network: SpikingNetwork) -> Iterator[Row]:
+    """Their number, where every weighted node is a connection by itself: otherwise a sum over nodes is another one."""
+    kinds = {node.get("type") for node in document.nodes.values() if isinstance(node, dict)}
+    if document.synapses_total is not None and not kinds & _PUT_TOGETHER:
+        yield compare(AREA, case.name, "synapses", document.synapses_total, network.synapses, 0.0)
+
+
+def _spikes(case: Case, arrays: Mapping[str, npt.NDArray[Any]], done: Dynamics) -> Iterator[Row]:
+    """Bins of the rasters, and counts per sample and layer, that are not the same."""
+    layers = _layers(arrays, done)
+    bins, different = 0, 0
+    for index, layer in enumerate(layers):
+        if f"raster_{index}" not in arrays:
+            continue
+        expected = _raster(arrays, index, done.spikes(layer).shape)
+        bins += expected.size
+        different += int((expected != done.spikes(layer)[: len(expected)]).sum())
+    if bins:
+        note = f"of {bins:,} bins"
+        yield compare(AREA, case.name, "raster bins different", 0.0, different, DIFFERENT_BINS, note)
+    if "counts" in arrays:
+        yield _different(case, "spike counts different", arrays["counts"], done.counts[:, layers], DIFFERENT_BINS)
+
+
+def _raster(arrays: Mapping[str, npt.NDArray[Any]], index: int, found: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Saved raster of one layer, (samples, T, neurons)."""
+    shape = [int(size) for size in _of(arrays, f"raster_{index}_shape", 1)]
+    packed, size = arrays[f"raster_{index}"], int(np.prod(shape))
+    per_sample = [*shape[1:2], int(np.prod(shape[2:]))]
+    fits = len(shape) >= 3 and shape[0] <= found[0] and per_sample == list(found[1:])
+    if not fits or packed.dtype != np.uint8 or packed.size * 8 < size:
+        raise CaseError(f"raster_{index}: found shape {shape}, want at most {list(found)}, in packed bits")
+    return np.unpackbits(packed.ravel(), count=size).reshape(shape[0], *found[1:]).astype(np.bool_)
+
+
+def _answers(case: Case, document: Document, arrays: Mapping[str, npt.NDArray[Any]], done: Dynamics) -> Iterator[Row]:
+    """Spikes of the output neurons, the class with most of them (the first on a tie), and how often it is right."""
+    layers = _layers(arrays, done)
+    counted = done.spikes(layers[-1]).sum(axis=1)
+    if "output_counts" in arrays:
+        yield _different(case, "output counts different", arrays["output_counts"], counted, DIFFERENT_BINS)
+    chosen = counted.argmax(axis=1)
+    if "predictions" in arrays:
+        yield _different(case, "predictions different", arrays["predictions"], chosen, 0)
+    if document.accuracy_saved_samples is not None and "labels" in arrays:
+        labels = arrays["labels"]
+        if labels.shape != chosen.shape:
+            raise CaseError(f"labels: found shape {labels.shape}, want {chosen.shape}")
+        accuracy = float((chosen == labels).mean())
+        yield compare(AREA, case.name, "accuracy", document.accuracy_saved_samples, accuracy, 1e-9)
+
+
+def _different(
+    case: Case, metric: str, expected: npt.NDArray[Any], simulated: npt.NDArray[Any], tolerance: float
+) -> Row:
+    """How many numbers of an array are not the same."""
+    if expected.shape != simulated.shape:
+        raise CaseError(f"{metric.removesuffix(' different')}: found shape {expected.shape}, want {simulated.shape}")
+    different = int((expected != simulated).sum())
+    return compare(AREA, case.name, metric, 0.0, different, tolerance, f"of {expected.size:,}")
