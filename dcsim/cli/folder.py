@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from dcsim.errors import DcsimError
 
-#: What a run leaves in its folder. An earlier run's are removed, lest one of them is taken for this run's.
+#: What a run leaves in its folder, first the file by which it is known as a run's. An earlier run's are removed, lest
+#: one of them is taken for this run's.
 FILES = (
-    "scenario.yaml",
     "manifest.json",
+    "scenario.yaml",
     "summary.json",
     "jobs.parquet",
     "attempts.parquet",
@@ -23,12 +24,12 @@ FILES = (
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[Path]:
+def claimed(folder: Path, files: Sequence[str] = FILES) -> Iterator[Path]:
     """`folder`, made and found writable. If it was made here and the run fails with it empty, it goes again.
 
-    Raises DcsimError when it cannot be written, or holds something other than an earlier run.
+    Raises DcsimError when it cannot be written, or holds something other than an earlier run's `files`.
     """
-    made = _claim(folder)
+    made = _claim(folder, files)
     try:
         yield folder
     except BaseException:
@@ -43,15 +44,15 @@ def clear(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _claim(folder: Path) -> bool:
+def _claim(folder: Path, files: Sequence[str]) -> bool:
     """Make and check `folder`; whether it was not there before."""
     try:
         made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
-        others = {path.name for path in folder.iterdir()} - set(FILES)
-        is_run = (folder / "manifest.json").is_file()
+        others = {path.name for path in folder.iterdir()} - set(files)
+        is_run = (folder / files[0]).is_file()
     except FileExistsError:
         raise DcsimError(f"--out {folder}: found a file, want a folder") from None
     except (OSError, ValueError) as error:
