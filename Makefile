@@ -89,4 +89,4 @@ docs: $(VENV)/installed-docs ## build the documentation into site/; a broken lin
 
 clean: ## remove .venv, caches and built documentation; run folders stay
 	@rm -rf $(VENV) site dist .benchmarks .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	@find dcsim tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find dcsim tests benchmarks docs notebooks scenarios -name __pycache__ -type d -prune -exec rm -rf {} +
