@@ -47,8 +47,8 @@ SUFFIXES = (".nir", ".yaml", ".yml", ".npz")
 
 _PER_SYNAPSE, _PER_NEURON = ("pre", "post", "weight"), ("bias", "threshold", "leak", "kind", "core")
 
-# what a damaged archive, or the header of an array in it, makes the readers of Python and NumPy raise
-_DAMAGE = (
+#: What a damaged archive, or the header of an array in it, makes the readers of Python and NumPy raise.
+DAMAGE = (
     zipfile.BadZipFile, zlib.error, EOFError, ValueError, TypeError, RuntimeError, KeyError, SyntaxError, MemoryError,
     tokenize.TokenError,
 )  # fmt: skip
@@ -150,7 +150,7 @@ def _arrays(path: Path) -> dict[str, Array]:
                     raise NetworkError(f"{path}: found no array '{key}'{nearest(key, known)}")
     except OSError as error:
         raise NetworkError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         reason = [*str(error).splitlines(), type(error).__name__][0]
         raise NetworkError(f"{path}: is no sound .npz file: {reason}") from None
     return found

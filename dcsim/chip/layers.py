@@ -110,7 +110,7 @@ def _text(path: Path) -> str:
 def _input(where: str, written: Written) -> Layer:
     if isinstance(written, Mapping):
         raise NetworkError(f"{where}: the input is a number of neurons or [channels, height, width]")
-    values = [written] if isinstance(written, int | float) else list(written)
+    values = _values(where, written)
     if len(values) not in (1, 3, len(ROW)):
         raise NetworkError(f"{where}: found {len(values)} numbers, want 1, 3 or {len(ROW)}: {', '.join(ROW)}")
     sizes = [_whole(where, key, value, 1) for key, value in zip(ROW[:3], values[:3], strict=False)]
@@ -120,10 +120,18 @@ def _input(where: str, written: Written) -> Layer:
     return layer
 
 
+def _values(where: str, written: float | Sequence[float]) -> list[float]:
+    """The numbers of an input or a row."""
+    if not isinstance(written, int | float | np.number | list | tuple | np.ndarray):
+        raise NetworkError(f"{where}: found {written!r}, want a number, a list or a mapping")
+    values = [written] if isinstance(written, int | float | np.number) else written
+    return [value.item() if isinstance(value, np.number) else value for value in values]
+
+
 def _following(where: str, before: Layer, number: int, written: Written) -> tuple[Layer, Connection]:
     if isinstance(written, Mapping):
         return _mapping(where, before, number, written)
-    values = [written] if isinstance(written, int | float) else list(written)
+    values = _values(where, written)
     if len(values) not in (1, len(ROW)):
         raise NetworkError(f"{where}: found {len(values)} numbers, want 1 or {len(ROW)}: {', '.join(ROW)}")
     numbers = [_whole(where, key, value, key in ROW[:3]) for key, value in zip(ROW, values, strict=False)]

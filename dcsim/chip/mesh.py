@@ -11,11 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from dcsim.chip.wiring import Wiring
 from dcsim.service import FloatArray, IntArray
 
 DIRECTIONS = ("east", "west", "north", "south")
+
+#: Numbers of a table that are made at once.
+_BLOCK = 1 << 24
 
 
 class Links(NamedTuple):
@@ -56,36 +60,57 @@ def routes(x: npt.NDArray[np.int64], y: npt.NDArray[np.int64], rows: int) -> Rou
 
 
 @lru_cache(maxsize=16)
-def per_spike(wiring: Wiring) -> tuple[Links, FloatArray]:
-    """Links in use, L of them, and the mean messages that a spike of each group sends over each, shape (G, L)."""
+def per_spike(wiring: Wiring) -> tuple[Links, FloatArray | sparse.csr_array]:
+    """Links in use, L of them, and the mean messages that a spike of each group sends over each, shape (G, L).
+
+    The table is sparse where it is large: a group's messages take few of the links of many chips.
+    """
     columns, rows = int(wiring.at.tile_x.max()) + 1, int(wiring.at.tile_y.max()) + 1
-    sent = np.zeros((len(wiring.layer), columns, rows))
+    most = max(1, _BLOCK // (columns * rows * len(DIRECTIONS)))
+    blocks = [_taken(wiring, slice(start, start + most), columns, rows) for start in range(0, len(wiring.layer), most)]
+    messages = sparse.csr_array(sparse.vstack(blocks, format="csr"))
+    used, messages.indices = np.unique(messages.indices, return_inverse=True)
+    messages.resize(len(wiring.layer), len(used))
+    links = Links(*np.unravel_index(used, (columns, rows, len(DIRECTIONS))))
+    return links, messages.toarray() if len(wiring.layer) * len(used) <= _BLOCK else messages
+
+
+def _taken(wiring: Wiring, groups: slice, columns: int, rows: int) -> sparse.csr_array:
+    """Mean messages that a spike of some groups sends over each link of the mesh, (groups, columns x rows x 4)."""
+    core = wiring.core[groups]
+    sent = np.zeros((len(core), columns, rows))
     for link in wiring.links:
+        first, end = max(link.source.start, groups.start), min(link.source.stop, groups.stop)
+        if first >= end:
+            continue
         tiles = wiring.at.tile_x[link.target], wiring.at.tile_y[link.target]
-        np.add.at(sent[link.source].transpose(1, 2, 0), tiles, link.messages.T)
-    x, y = (position[wiring.core] for position in (wiring.at.tile_x, wiring.at.tile_y))
-    taken = np.zeros((len(sent), columns, rows, 4))
-    groups = np.arange(len(sent))
+        messages = link.messages[first - link.source.start : end - link.source.start]
+        np.add.at(sent[first - groups.start : end - groups.start].transpose(1, 2, 0), tiles, messages.T)
+    x, y = wiring.at.tile_x[core], wiring.at.tile_y[core]
+    taken = np.zeros((len(sent), columns, rows, len(DIRECTIONS)))
+    number = np.arange(len(sent))
     # a link to the east is taken by what goes to any column further east, from the row of the sender
     by_column = sent.sum(axis=2)
-    taken[groups, :, y, 0], taken[groups, :, y, 1] = _passing(by_column, x)
+    taken[number, :, y, 0], taken[number, :, y, 1] = _passing(by_column, x)
     after, before = _passing(sent.reshape(-1, rows), np.repeat(y, columns))
     taken[..., 3], taken[..., 2] = after.reshape(sent.shape), before.reshape(sent.shape)
-    used = np.nonzero(taken.any(axis=0))
-    return Links(*used), taken[:, used[0], used[1], used[2]]
+    return sparse.csr_array(taken.reshape(len(sent), -1))
 
 
 def link_loads(fired: FloatArray, wiring: Wiring) -> tuple[Links, FloatArray]:
     """Mean messages over each link in use, (J, T, L), that follow from the spikes of each group, (J, T, G)."""
     links, messages = per_spike(wiring)
-    loads: FloatArray = fired @ messages
-    return links, loads
+    loads: FloatArray = fired.reshape(-1, fired.shape[2]) @ messages
+    return links, loads.reshape(*fired.shape[:2], -1)
 
 
 def busiest(fired: FloatArray, wiring: Wiring) -> FloatArray:
     """Mean messages over the busiest link of each step, (J, T), from spikes of each group, (J, T, G)."""
-    most: FloatArray = link_loads(fired, wiring)[1].max(axis=2, initial=0.0)
-    return most
+    steps = fired.reshape(-1, fired.shape[2])
+    messages = per_spike(wiring)[1]
+    most = max(1, _BLOCK // max(1, messages.shape[1]))
+    busy = [(steps[at : at + most] @ messages).max(axis=1, initial=0.0) for at in range(0, len(steps), most)]
+    return np.concatenate([np.zeros(0), *busy]).reshape(fired.shape[:2])
 
 
 def _passing(sent: FloatArray, start: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -413,6 +413,8 @@ def whole(name: str, what: str, value: object) -> int:
 
 def whole_steps(name: str, steps: float) -> int:
     """Number of steps of an inference; NetworkError for one that cannot be."""
+    if not isinstance(steps, int | float | np.integer | np.floating):
+        raise NetworkError(f"{name}: found steps {steps!r}, want a whole number from 1 to {_MOST_STEPS}")
     if not (math.isfinite(steps) and steps == int(steps) and 1 <= steps <= _MOST_STEPS):
         raise NetworkError(f"{name}: found {steps:g} steps, want a whole number from 1 to {_MOST_STEPS}")
     return int(steps)

@@ -87,8 +87,9 @@ def place(
     neurons that cost nothing. Raises LimitError, which names the smallest system of the catalog that would hold the
     network, when a core or the chips are too small, and PlacementError for options that cannot be.
     """
-    if order not in ORDERS:
-        raise PlacementError(f"order: found {order!r}{nearest(str(order), ORDERS)}")
+    for key, found, known in (("order", order, ORDERS), ("inputs", inputs, ("port", "cores"))):
+        if found not in known:
+            raise PlacementError(f"{key}: found {found!r}{nearest(str(found), known)}")
     wanted = [1] * len(network.layers) if cores_per_layer is None else list(cores_per_layer)
     try:
         sizes, placed = _cut(network, chip, wanted, inputs == "port")
@@ -166,7 +167,7 @@ def _cut(
     single = len(network.layers) == 1
     at_port = [inputs_at_port and layer.is_input for layer in network.layers]
     for number, layer in enumerate(network.layers):
-        if not at_port[number] and not 1 <= wanted[number] <= layer.neurons:
+        if not at_port[number] and (not 1 <= wanted[number] <= layer.neurons or wanted[number] % 1):
             where = f"{network.name}, {network.label(number)} on chip {chip.name}"
             raise PlacementError(f"{where}: found {wanted[number]} cores, want 1 to {layer.neurons}")
     if single:
@@ -213,7 +214,8 @@ def _tightest(sizes: IntArray, have: IntArray) -> IntArray:
 
 
 def _ordered(cores: int, have: int, order: Sequence[int]) -> IntArray:
-    chosen = np.array(order[:cores], dtype=np.int64)
+    given = np.array(order[:cores])
+    chosen = given.astype(np.int64) if given.dtype.kind in "iu" else np.zeros(0, dtype=np.int64)
     if len(chosen) < cores or len(np.unique(chosen)) < cores or bool(((chosen < 0) | (chosen >= have)).any()):
         raise PlacementError(f"core_order: want {cores} different cores from 0 to {have - 1}")
     return chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -102,8 +102,10 @@ class ChipRun:
         """Time of so many inferences on the same chips, s, and the energy of each by cause, J; means.
 
         They run on as many copies as fit, one after the other on each, and share what the chips, board and host draw
-        anyway.
+        anyway. Raises PlacementError for none.
         """
+        if inferences < 1:
+            raise PlacementError(f"batch: found {inferences} inferences, want at least 1")
         rounds = -(-inferences // min(inferences, self.at_once))
         latency_s = float(self.latency_s.mean())
         seconds = latency_s + (rounds - 1) * float(self.interval_s.mean())
@@ -292,8 +294,9 @@ def _sampled(
     generator: np.random.Generator,
 ) -> tuple[FloatArray, Wiring]:
     """Spikes of each group, drawn at rates per layer or neuron."""
-    if samples < 1 or samples * network.steps * len(network.layers) > _MOST_CELLS:
+    if samples < 1 or samples % 1 or samples * network.steps * len(network.layers) > _MOST_CELLS:
         raise PlacementError(f"found {samples} samples of {network.steps} steps, want at least 1, and fewer in all")
+    rates = None if rates is None else _array(f"{network.name}: rates", rates)
     by_neuron = rates is not None and np.ndim(rates) > 0 and np.shape(rates)[-1] == network.size != len(network.layers)
     columns = network.size if by_neuron else len(network.layers)
     table = network.rates if rates is None else rate_table(network.name, rates, network.steps, columns)
@@ -301,7 +304,7 @@ def _sampled(
         raise NetworkError(f"{network.name}: has no firing rates, want spikes or rates")
     wiring = wire(network, placement, chip, table.mean(axis=0)) if by_neuron else _wired(network, placement, chip)
     by_group = execution.group_rates(table, wiring)
-    return execution.sample_fired(by_group, wiring, network.steps, samples, generator), wiring
+    return execution.sample_fired(by_group, wiring, network.steps, int(samples), generator), wiring
 
 
 def _word(updates: str) -> Literal["all", "fired"]:
@@ -323,9 +326,20 @@ def _touched(
     return given
 
 
+def _array(where: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
+    """An array, not a list of rows that differ in length."""
+    try:
+        return np.asarray(given)
+    except ValueError:
+        raise NetworkError(f"{where}: found rows of different lengths, want a table") from None
+
+
 def _of_groups(where: str, numbers: npt.ArrayLike, wiring: Wiring) -> FloatArray:
     """Checked numbers of neurons of each group, (samples, steps, groups)."""
-    given = np.asarray(numbers, dtype=np.float64)
+    given = _array(where, numbers)
+    if given.dtype.kind not in "biuf":
+        raise NetworkError(f"{where}: found {given.dtype} values, want numbers")
+    given = given.astype(np.float64, copy=False)
     given = given[None] if given.ndim == 2 else given
     groups = len(wiring.layer)
     if given.ndim != 3 or not given.size or given.shape[2] != groups:
@@ -340,7 +354,7 @@ def _of_groups(where: str, numbers: npt.ArrayLike, wiring: Wiring) -> FloatArray
 
 def _raster(network: SpikingNetwork, spikes: npt.ArrayLike) -> tuple[BoolArray, BoolArray | Literal["all"]]:
     """Spikes of all neurons, (samples, steps, neurons), and which neurons' state changed."""
-    given = np.asarray(spikes)
+    given = _array(f"{network.name}: spikes", spikes)
     given = given[None] if given.ndim == 2 else given
     inputs = int(network.is_free.sum())
     if given.ndim != 3 or not given.size or given.shape[2] not in (network.size, inputs):

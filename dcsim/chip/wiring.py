@@ -23,6 +23,7 @@ from dcsim.errors import PlacementError
 from dcsim.service import FloatArray, IntArray
 
 _MOST_PAIRS = 1 << 24
+_MOST_CORES = 1 << 23
 
 
 class Coordinates(NamedTuple):
@@ -194,6 +195,8 @@ def _check(network: SpikingNetwork, placement: Placement, chip: ChipSpec) -> Non
     core = placement.core_of_neuron
     if core.shape != (network.size,):
         raise PlacementError(f"{where}: found {core.size:,} neurons, want the {network.size:,} of the network")
+    if (cores := placement.chips_on(chip) * chip.cores) > max(_MOST_CORES, chip.cores):
+        raise PlacementError(f"{where}: found chips of {cores:,} cores in all, want at most {_MOST_CORES:,}")
     if bool(((core == PORT) & ~network.is_free).any()):
         neuron = int(np.flatnonzero((core == PORT) & ~network.is_free)[0])
         raise PlacementError(f"{where}: neuron {neuron} is at the port, where only inputs can be")

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from dcsim.chip.dynamics import Dynamics, simulate
+from dcsim.chip.files import DAMAGE
 from dcsim.chip.network import SpikingNetwork
 from dcsim.chip.neurons import Integration, Reset
 from dcsim.chip.nir import read
@@ -133,7 +134,7 @@ def _arrays(case: Case) -> Mapping[str, npt.NDArray[Any]]:
             raise CaseError(f"{path.name}: {size / 2**20:,.0f} MiB unpacked; at most {_MOST_BYTES // 2**20:,} are read")
         with np.load(path, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+    except (OSError, *DAMAGE) as error:
         raise CaseError(f"{path.name}: no file of arrays: {' '.join(str(error).split())[:100]}") from None
 
 

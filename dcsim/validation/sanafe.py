@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dcsim import catalog, seeds
 from dcsim.chip import ChipRun, ChipSpec, Neurons, Placement, SpikingNetwork, execute, execution
 from dcsim.chip.dynamics import simulate
+from dcsim.chip.files import DAMAGE
 from dcsim.chip.wiring import wire
 from dcsim.service import FloatArray
 from dcsim.validation.case import Case, CaseError, Effort, NonNegative
@@ -39,7 +40,7 @@ RESOLUTION = 1 / 64
 
 _MOST_BYTES = 2**31
 _MOST_CELLS = 1_000_000
-_SAMPLES = (8, 256)
+_SAMPLES = (8, 8192)
 _ARRAYS = ("pre", "post", "core", "kind", "raster", "raster_shape", "weight", "bias", "threshold", "leak")
 
 BoolArray = npt.NDArray[np.bool_]
@@ -192,7 +193,8 @@ def _simulated(arrays: dict[str, npt.NDArray[Any]], raster: BoolArray, name: str
 
 def _single(numbers: npt.NDArray[Any]) -> FloatArray:
     """Numbers as SANA-FE takes them, in single precision."""
-    return np.asarray(numbers, dtype=np.float32).astype(np.float64)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused where it is used
+        return np.asarray(numbers, dtype=np.float32).astype(np.float64)
 
 
 def at_rates(replay: Replay, exact: ChipRun) -> tuple[float, float]:
@@ -233,15 +235,20 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             missing = [key for key in _ARRAYS if key not in archive]
             if missing:
                 raise CaseError(f"{path.name}: has no array {missing[0]!r}; has {', '.join(sorted(archive))}"[:300])
-            return {key: archive[key] for key in _ARRAYS}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            found = {key: archive[key] for key in _ARRAYS}
+    except (OSError, *DAMAGE) as error:
         raise CaseError(f"{path.name}: not an archive of arrays: {' '.join(str(error).split())[:120]}") from None
+    for key, array in found.items():
+        if array.dtype.kind not in "biuf":
+            raise CaseError(f"{path.name}, {key}: found {array.dtype} values, want numbers")
+    return found
 
 
 def _raster(arrays: dict[str, npt.NDArray[Any]]) -> BoolArray:
     """Unpacked spikes, (T, neurons)."""
     packed, shape = arrays["raster"], arrays["raster_shape"]
-    length, neurons = (int(number) for number in shape) if shape.shape == (2,) else (0, 0)
+    whole = shape.shape == (2,) and shape.dtype.kind in "iu"
+    length, neurons = (int(number) for number in shape) if whole else (0, 0)
     if length < 1 or neurons < 1 or packed.dtype != np.uint8 or packed.shape != (length, -(-neurons // 8)):
         raise CaseError(f"raster: found {packed.dtype} {packed.shape} of shape {shape.tolist()}, want rows of bits")
     return np.unpackbits(packed, axis=1, count=neurons).view(np.bool_)

@@ -156,3 +156,20 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "large.yaml").write_text("# " + "x" * 1_000_000)
     with pytest.raises(NetworkError, match=r"large\.yaml: found more than 1,000,000 bytes"):
         layers.load(tmp_path / "large.yaml")
+
+
+def test_sizes_may_be_numbers_of_numpy():
+    made = SpikingNetwork.layered([np.array([2, 4, 4]), np.int64(5), np.float64(3)])
+    assert [layer.shape for layer in made.layers] == [(2, 4, 4), (5, 1, 1), (3, 1, 1)]
+
+
+@pytest.mark.parametrize("written", [[5, None], [None, 5], [5, {3}]])
+def test_a_layer_that_is_no_number_list_or_mapping_is_refused(written):
+    with pytest.raises(NetworkError, match="want a number, a list or a mapping"):
+        SpikingNetwork.layered(written)
+
+
+@pytest.mark.parametrize("steps", ["ten", None])
+def test_steps_that_are_no_number_are_refused(steps):
+    with pytest.raises(NetworkError, match=r"found steps .*, want a whole number from 1"):
+        SpikingNetwork.layered([5, 5], steps=steps)

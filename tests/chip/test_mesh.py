@@ -72,3 +72,21 @@ def test_a_network_on_one_tile_takes_no_link():
     assert len(links.x) == 0
     assert loads.shape == (3, 4, 0)
     assert mesh.busiest(np.ones((3, 4, 2)), wiring).tolist() == [[0.0] * 4] * 3
+
+
+def test_link_loads_are_the_same_when_the_table_is_made_in_parts_and_kept_sparse(monkeypatch):
+    generator = np.random.default_rng(1)
+    network = SpikingNetwork.from_synapses(*generator.integers(0, 60, (2, 300)), neurons=60)
+    wiring = wire(network, Placement(generator.permutation(90)[:60]), CHIP)
+    fired = generator.random((3, 4, 60))
+    links, loads = mesh.link_loads(fired, wiring)
+    busiest = mesh.busiest(fired, wiring)
+    monkeypatch.setattr(mesh, "_BLOCK", 1000)
+    mesh.per_spike.cache_clear()
+    in_parts = mesh.link_loads(fired, wiring)
+    assert not isinstance(mesh.per_spike(wiring)[1], np.ndarray)
+    for one, other in zip(links, in_parts[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(in_parts[1], loads, rtol=1e-12)
+    np.testing.assert_allclose(mesh.busiest(fired, wiring), busiest, rtol=1e-12)
+    mesh.per_spike.cache_clear()

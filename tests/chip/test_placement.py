@@ -473,3 +473,16 @@ def test_the_mesh_is_as_square_as_whole_rows_allow():
     heights = {(128, 4): 4, (4096, 1): 64, (152, 4): 2, (17, 1): 1}
     assert {key: spec(cores=key[0], cores_per_tile=key[1]).mesh_height for key in heights} == heights
     assert np.prod([8, 4]) == 128 // 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cores_per_layer": [1, 1.5]}, "found 1.5 cores, want 1 to 8"),
+        ({"core_order": ["a", "b"]}, "core_order: want 1 different cores from 0 to 7"),
+        ({"inputs": "ports"}, "inputs: found 'ports'; did you mean 'port'?"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_in_one_line(options, message):
+    with pytest.raises(PlacementError, match=message):
+        place(SpikingNetwork.layered([4, 8]), CHIP, **options)

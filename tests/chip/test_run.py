@@ -23,7 +23,7 @@ from dcsim.chip import (
     modes,
     place,
 )
-from dcsim.errors import PlacementError
+from dcsim.errors import DcsimError, PlacementError
 
 CHIP = ChipSpec(
     "toy",
@@ -243,3 +243,31 @@ def test_each_chip_runs_at_least_one():
             except PlacementError:
                 continue
         assert ran, name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"spikes": [[1, 0], [1]]}, "spikes: found rows of different lengths, want a table"),
+        ({"fired": [[1, 2], [1]]}, "fired: found rows of different lengths, want a table"),
+        ({"fired": [["a", "b"]]}, "fired: found <U1 values, want numbers"),
+        ({"rates": [[0.1, 0.2], [0.1]]}, "rates: found rows of different lengths, want a table"),
+        ({"samples": 1.5}, "found 1.5 samples of .* steps, want at least 1"),
+    ],
+)
+def test_tables_that_are_none_are_refused_in_one_line(options, message):
+    network = SpikingNetwork.layered([4, 3], steps=2, rates=0.1)
+    with pytest.raises(DcsimError, match=message):
+        execute(network, place(network, CHIP), CHIP, **options)
+
+
+def test_a_batch_of_nothing_is_refused():
+    network = SpikingNetwork.layered([4, 3], steps=2, rates=0.1)
+    with pytest.raises(PlacementError, match="batch: found 0 inferences, want at least 1"):
+        execute(network, place(network, CHIP), CHIP).batch(0)
+
+
+def test_a_placement_on_more_cores_than_any_machine_has_is_refused_before_its_mesh_is_made():
+    network = SpikingNetwork.layered([4, 3], steps=2, rates=0.1)
+    with pytest.raises(PlacementError, match=r"chips of 2,147,48.,... cores in all, want at most 8,388,608"):
+        execute(network, Placement(np.full(7, 2**31 - 1)), CHIP)

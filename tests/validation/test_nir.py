@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,11 @@ def test_arrays_that_are_none(made):
     case = made()
     assert case.folder is not None
     (case.folder / "mine.npz").write_bytes(b"PK no")
+    with pytest.raises(CaseError, match=r"mine.npz: no file of arrays"):
+        rows(case)
+    header = b"{'descr':'<i8',".ljust(117) + b"\n"
+    with zipfile.ZipFile(case.folder / "mine.npz", "w") as archive:
+        archive.writestr("input.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     with pytest.raises(CaseError, match=r"mine.npz: no file of arrays"):
         rows(case)
     (case.folder / "mine.npz").unlink()

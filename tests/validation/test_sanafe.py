@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dcsim.chip import execute
 from dcsim.validation import runner, sanafe
 from dcsim.validation.case import QUICK, Case, CaseError
 
@@ -121,11 +123,45 @@ def test_a_silent_network_without_synapses(rows):
         ({"kind": np.array([0, 0, 1, 3], np.int8)}, "kind: found other numbers than 0, 1 and 2"),
         ({"weight": np.zeros(3)}, r"weight: found shape \(3,\), want \(4,\)"),
         ({"core": np.array([None] * 4)}, "not an archive of arrays"),
+        ({"threshold": np.array("high")}, "threshold: found <U4 values, want numbers"),
+        ({"raster_shape": np.array([np.nan, 4.0])}, "raster: found uint8"),
     ],
 )
 def test_arrays_that_do_not_fit(rows, changes, message):
     with pytest.raises(CaseError, match=message):
         rows(**changes)
+
+
+@pytest.mark.parametrize(
+    "header", ["{'descr':'<i8',", "{'descr':'<i8','fortran_order':False,'shape':(900000000000000000,)}"]
+)
+def test_a_damaged_header_is_said_in_one_line(tmp_path, header):
+    np.savez(tmp_path / "whole.npz", **arrays())
+    line = header.encode().ljust(117) + b"\n"
+    with zipfile.ZipFile(tmp_path / "whole.npz") as whole, zipfile.ZipFile(tmp_path / "toy.npz", "w") as archive:
+        for name in whole.namelist():
+            damaged = b"\x93NUMPY\x01\x00" + len(line).to_bytes(2, "little") + line
+            archive.writestr(name, damaged if name == "pre.npy" else whole.read(name))
+    with pytest.raises(CaseError, match=r"toy\.npz: not an archive of arrays"):
+        sanafe.read(tmp_path / "toy.npz", "toy")
+
+
+@pytest.mark.parametrize("name", "abcdefgh")
+def test_a_case_of_one_step_and_few_spikes_is_sampled_often_enough(tmp_path, name):
+    """Five spikes in all: the mean of 256 samples would be wrong by 3 %."""
+    generator = np.random.default_rng(1)
+    pre, post = generator.integers(0, 20, (2, 400))
+    spikes = (np.arange(20) < 5)[None]
+    np.savez(
+        tmp_path / "short.npz",
+        **arrays(
+            pre=pre, post=post, core=np.arange(20) // 10, kind=np.ones(20, np.int8), weight=np.zeros(0),
+            bias=np.zeros(0), raster=np.packbits(spikes, axis=1), raster_shape=np.array(spikes.shape),
+        ),
+    )  # fmt: skip
+    replay = sanafe.read(tmp_path / "short.npz", name)
+    exact = execute(replay.network, replay.placement, replay.chip, spikes=replay.spikes, updates=replay.updated)
+    assert sanafe.at_rates(replay, exact)[0] == pytest.approx(float(exact.chip_j[0]), rel=sanafe.RATE_ENERGY)
 
 
 def test_synapses_outside_the_network_are_a_failed_row(tmp_path):
