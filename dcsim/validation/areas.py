@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dcsim.errors import DcsimError, nearest
-from dcsim.validation import catalog, datacenter, queueing
+from dcsim.validation import catalog, datacenter, gpu, queueing, serving
 from dcsim.validation.case import Area
 
-AREAS: dict[str, Area] = {area.name: area for area in (queueing.AREA, datacenter.AREA, catalog.AREA)}
+_RUNNING = (queueing.AREA, datacenter.AREA, gpu.AREA, serving.AREA, catalog.AREA)
+AREAS: dict[str, Area] = {area.name: area for area in _RUNNING}
 
 #: areas whose cases can be recognised but not run: area -> kinds
 PLANNED: dict[str, frozenset[str]] = {
     "chip": frozenset({"nir", "sanafe"}),
-    "gpu": frozenset({"gpu"}),
-    "serving": frozenset({"serving"}),
     "scheduling": frozenset(
         {
             "backfill",

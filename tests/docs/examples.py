@@ -26,7 +26,7 @@ from dcsim.cli import call
 os.environ.setdefault("MPLBACKEND", "agg")
 
 ROOT = Path(__file__).parents[2]
-NAMES = {"README.md", "tutorial.md", "energy.md", "gpu.md", "python.md", "catalog.md"}
+NAMES = {"README.md", "tutorial.md", "energy.md", "gpu.md", "serving.md", "python.md", "catalog.md"}
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
