@@ -29,8 +29,6 @@ class Service(NamedTuple):
     """what it adds on the boards beside the chips, W"""
     host_w: FloatArray
     """what it adds in the host, W"""
-    first_s: FloatArray | None = None
-    """from its start to its first output token, s (language models only)"""
 
 
 class ServiceProfile(Protocol):
@@ -73,34 +71,6 @@ class SampledProfile:
         rows = generator.integers(0, len(self.latency_s), count) if len(self.latency_s) > 1 else np.zeros(count, int)
         seconds = self.latency_s[rows]
         return Service(seconds, self.chip_j[rows] / seconds, np.full(count, self.board_w), np.full(count, self.host_w))
-
-
-@dataclass(frozen=True)
-class TokenProfile:
-    """Language-model requests at one operating point: seconds = base + a n + b n^2 + c m for n tokens in and m out."""
-
-    base_s: float
-    per_input_s: float
-    per_input2_s: float
-    per_output_s: float
-    chip_w: float
-    """power one request adds at full batch, W; with fewer on the device `chip_curve_w` rules"""
-    slots: int
-    chip_curve_w: FloatArray | None
-    board_w: float = 0.0
-    host_w: float = 0.0
-    devices: int = 1
-    detail: Mapping[str, float] = field(default_factory=dict)
-
-    def draw(self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator) -> Service:
-        """Deterministic in the sizes `input_tokens` and `output_tokens`."""
-        del generator
-        tokens_in, tokens_out = sizes["input_tokens"], sizes["output_tokens"]
-        prefill = self.base_s + (self.per_input_s + self.per_input2_s * tokens_in) * tokens_in
-        first = prefill + self.per_output_s
-        seconds = prefill + self.per_output_s * tokens_out
-        chip_w, board_w, host_w = (np.full(count, watts) for watts in (self.chip_w, self.board_w, self.host_w))
-        return Service(seconds, chip_w, board_w, host_w, first)
 
 
 class Server(Protocol):

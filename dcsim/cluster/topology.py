@@ -13,7 +13,7 @@ from dcsim.catalog import Catalog
 from dcsim.cluster import nodes
 from dcsim.cluster.nodes import NodeSpec
 from dcsim.errors import ScenarioError
-from dcsim.scenario.models import Scenario
+from dcsim.scenario.models import Scenario, Serving
 from dcsim.service import IntArray
 
 MAX_DEVICES = 1_000_000
@@ -28,6 +28,8 @@ class PoolSpec:
     spec: NodeSpec
     nodes: IntArray
     """numbers of its nodes"""
+    serving: Serving | None = None
+    """how it serves language models, where the scenario says so"""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,13 @@ def build(scenario: Scenario, catalog: Catalog) -> Cluster:
     """Lay out the racks of a scenario. ScenarioError when there are more devices than dcsim takes."""
     specs: dict[str, NodeSpec] = {}
     pool_site: dict[str, str] = {}
+    serving: dict[str, Serving | None] = {}
     for group in scenario.racks.values():
         for name, pool in group.pools.items():
             if name not in specs:
                 specs[name] = nodes.from_pool(pool, catalog)
                 pool_site[name] = group.site
+                serving[name] = pool.serving
     _check_size(scenario, specs)
     names = list(specs)
     sites = tuple(scenario.sites)
@@ -84,7 +88,7 @@ def build(scenario: Scenario, catalog: Catalog) -> Cluster:
     node_pool = cell_pool[node_cell]
     per_node = np.array([specs[name].devices for name in names])[node_pool]
     pools = tuple(
-        PoolSpec(name, pool_site[name], specs[name], np.flatnonzero(node_pool == number))
+        PoolSpec(name, pool_site[name], specs[name], np.flatnonzero(node_pool == number), serving[name])
         for number, name in enumerate(names)
     )
     kinds = {number: _kinds(specs[name]) for number, name in enumerate(names)}

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dcsim.catalog import Entry
 from dcsim.errors import PlacementError
-from dcsim.gpu.serving import serving_profile
 from dcsim.gpu.training import training_profile
 from dcsim.gpu.vision import batch_profile
 from dcsim.service import ServiceProfile
@@ -29,7 +28,6 @@ def gpu_profile(
     devices: int = 1,
     training_samples: float | None = None,
     utilisation: float | None = None,
-    context_tokens: float | None = None,
 ) -> ServiceProfile:
     """What jobs of `model` ask of `gpu`: time, power above idle, slots.
 
@@ -40,9 +38,6 @@ def gpu_profile(
 
     precision: bf16, fp16, fp8, ...; None takes the model's own, or the 16-bit one of a GPU that lacks it.
     batch: jobs at the same time; None takes the model's default, cut to what the memory holds.
-    context_tokens: mean length of a running sequence for the memory check and the roofline; None takes the
-    catalog's.
-
     Power is above the GPU's idle power; `chip_curve_w` is of one device, shape (slots + 1,). Raises
     PlacementError when the model has no such form, does not fit the memory (with the smallest count that
     does), or the GPU does not compute in the precision; CatalogError when an entry lacks a number that the
@@ -69,6 +64,4 @@ def gpu_profile(
         )
     if not language:
         return batch_profile(model, gpu, precision=precision, batch=batch, devices=devices)
-    if context_tokens is not None and not 0 < context_tokens < 1e8:
-        raise PlacementError(f"model '{model.name}': context_tokens is {context_tokens:g}; want 1 to 100 million")
-    return serving_profile(model, gpu, precision=precision, batch=batch, devices=devices, context_tokens=context_tokens)
+    raise PlacementError(f"model '{model.name}' is a language model: a replica of dcsim.gpu.serving runs it")

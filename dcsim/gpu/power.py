@@ -1,42 +1,130 @@
-"""Power of one GPU while it works, from measured curves.
+"""Power of one GPU: states, work at shares of its compute and memory rate, clock and cap; and of the node around it.
 
-Two forms: a power law of utilisation for any kernels, and tables of mean power against the batch for language
-models that are being served. Both end as `chip_curve_w`: power above idle against the number of jobs on the
-device.
+Three forms of power while work is under way, by what the catalog has of the GPU:
+
+- `power_table`: rows (utilisation, W), linear between them;
+- `power_compute_w`: P = floor + compute c + memory m, at most the TDP, for shares c and m of the time that arithmetic
+  and reading alone would take (fitted to served models, where c + m is above 0.3; below, the floor fades to the
+  power of a waiting GPU, near which kernels of microseconds are measured);
+- else the power law P = floor + (peak - floor) u^g (fitted to matrix products; linear without an exponent).
+
+A table and the law take the larger share as utilisation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 from dcsim.catalog import Entry
+from dcsim.errors import PlacementError
 from dcsim.service import FloatArray
 
+#: Sum of both shares above which 99 % of the runs are that the powers of shares were fitted to.
+_FITTED_FROM = 0.3
 
-def law_w(gpu: Entry, utilisation: FloatArray) -> FloatArray:
-    """Power at utilisation u (0..1), W, same shape: P = P_floor + (P_peak - P_floor) u^g.
+#: Power of a working GPU, W, at shares (compute, memory) of the time; above 1 they count as 1.
+BusyPower = Callable[[float, float], float]
 
-    u is the larger of compute and memory rate, each over the highest rate that kernels reach. Fits to
-    measured GEMMs (aiconfigurator): H200 143 + 536 u^1.36 W (R2 .69), B200 302 + 611 u^.85 W (R2 .49).
-    Without an exponent in the catalog the law is linear.
+
+class States(NamedTuple):
+    """Power of one GPU that does no work, W."""
+
+    off: float
+    sleep: float
+    idle: float
+    """no context on it"""
+    resident: float
+    """a context or a loaded model waits on it with clocks up"""
+
+
+def states(gpu: Entry) -> States:
+    """Power in each state without work; CatalogError for a missing number."""
+    return States(0.0, gpu["sleep_w"], gpu["idle_w"], max(gpu["awake_w"], gpu["idle_w"]))
+
+
+def busy(gpu: Entry) -> BusyPower:
+    """Power of the GPU while work is under way; the forms are those of the module.
+
+    Fits: H100 298 + 1142 c + 213 m W, B200 358 + 1125 c + 611 m W (ML.ENERGY v3; energy per token of models that were
+    not used within 9 % in the median, 31 % at the 90th percentile); H200 143 + 536 u^1.36 W (matrix products of
+    aiconfigurator, R2 .69).
     """
-    floor = gpu["power_floor_w"] if "power_floor_w" in gpu else gpu["awake_w"]
-    return floor + (gpu["peak_w"] - floor) * np.clip(utilisation, 0.0, 1.0) ** gpu.get("power_exponent", 1.0)
+    if "power_table" in gpu:
+        table = gpu.array("power_table")
+        return lambda compute, memory: float(np.interp(max(compute, memory), table[:, 0], table[:, 1]))
+    floor_w = gpu["power_floor_w"] if "power_floor_w" in gpu else gpu["awake_w"]
+    if "power_compute_w" in gpu:
+        compute_w, memory_w, most_w = gpu["power_compute_w"], gpu["power_memory_w"], gpu["tdp_w"]
+        waiting_w = states(gpu).resident
 
+        def of_shares(compute: float, memory: float) -> float:
+            c, m = min(compute, 1.0), min(memory, 1.0)
+            base_w = waiting_w + (floor_w - waiting_w) * min(1.0, (c + m) / _FITTED_FROM)
+            return min(most_w, base_w + compute_w * c + memory_w * m)
 
-def decode_w(model: Entry, gpu: Entry, operating_point: str, sequences: FloatArray) -> FloatArray:
-    """Mean power of one GPU that serves so many sequences of a language model, W, same shape.
-
-    Rows (batch, share of TDP), linear between them and constant beyond: of this model on these GPUs where the
-    catalog has them, else the median over models of this GPU. The measured means include the prefills of the
-    run.
-    """
-    key = f"decode_power_share_{operating_point}"
-    table = model.array(key) if key in model else gpu.array("decode_power_share")
-    return gpu["tdp_w"] * np.interp(sequences, table[:, 0], table[:, 1])
+        return of_shares
+    span_w, exponent = gpu["peak_w"] - floor_w, gpu.get("power_exponent", 1.0)
+    return lambda compute, memory: floor_w + span_w * min(max(compute, memory), 1.0) ** exponent
 
 
 def curve_above_idle_w(gpu: Entry, watts: FloatArray) -> FloatArray:
     """Power above idle with 0..n jobs, W, shape (n + 1,), non-decreasing, from the power with 1..n jobs."""
     above = np.maximum.accumulate(np.maximum(watts - gpu["idle_w"], 0.0))
     return np.concatenate(([0.0], above))
+
+
+# ---------------------------------------------------------------- clock and cap
+
+
+class Slowed(NamedTuple):
+    """The same work at another clock."""
+
+    clock: float
+    """share of the full clock"""
+    seconds: float
+    """time over that at full clock"""
+    power_w: float
+
+
+def at_clock(gpu: Entry, clock: float, power_w: float, compute: float) -> Slowed:
+    """Work that draws `power_w` at full clock and computes for the share `compute` of its time, at a lower clock s.
+
+    Computing takes 1 / s as long, reading and waiting as before; dynamic power, above the power of a waiting GPU,
+    goes with s^n, n = `clock_exponent` (2.4 to 3). Raises PlacementError for a clock outside (0, 1].
+    """
+    if not 0.0 < clock <= 1.0:
+        raise PlacementError(f"gpu '{gpu.name}': clock is {clock:g}; allowed: above 0, at most 1")
+    share, static_w = min(max(compute, 0.0), 1.0), min(power_w, states(gpu).resident)
+    return Slowed(
+        clock, 1.0 + share * (1.0 / clock - 1.0), static_w + (power_w - static_w) * clock ** gpu["clock_exponent"]
+    )
+
+
+def capped(gpu: Entry, cap_w: float, power_w: float, compute: float) -> Slowed:
+    """The same under a power cap: the highest clock at which the work draws no more than `cap_w`.
+
+    Raises PlacementError for a cap that a waiting GPU already draws.
+    """
+    if power_w <= cap_w:
+        return at_clock(gpu, 1.0, power_w, compute)
+    static_w = min(power_w, states(gpu).resident)
+    if cap_w <= static_w:
+        raise PlacementError(
+            f"gpu '{gpu.name}': cap is {cap_w:g} W; want more than {static_w:g} W, what it draws waiting"
+        )
+    return at_clock(gpu, ((cap_w - static_w) / (power_w - static_w)) ** (1.0 / gpu["clock_exponent"]), power_w, compute)
+
+
+# ---------------------------------------------------------------- node
+
+
+def node_w(system: Entry, host: Entry, gpu_w: float, load: float) -> float:
+    """DC power of a node, W: `gpu_w` on each of its GPUs, host and boards at `load` 0..1.
+
+    Boards are NVSwitches, network cards and fans: `board_idle_w`, and up to `board_active_w` more under load.
+    """
+    host_w = host["idle_w"] + load * (host["max_w"] - host["idle_w"])
+    return system["devices"] * gpu_w + host_w + system["board_idle_w"] + load * system["board_active_w"]

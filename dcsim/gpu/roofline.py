@@ -1,9 +1,13 @@
 """Time of an operation on a GPU: the roofline with measured efficiencies; and the formats a GPU computes in.
 
 t = max(FLOP / (peak x eta_c), bytes / (bandwidth x eta_m)) + t0
+
+Efficiencies and launch times are per GPU and format. `benchmarks/fit_gpu.py` fits them to public measurements.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from dcsim.catalog import Entry
 from dcsim.errors import PlacementError, nearest
@@ -27,6 +31,40 @@ def precisions(gpu: Entry) -> list[str]:
 def peak_flop_per_s(gpu: Entry, precision: str) -> float:
     """Peak dense rate in that format, FLOP/s (operations per second for int8)."""
     return gpu[_rate_key(precision)]
+
+
+class Rates(NamedTuple):
+    """What kernels of one GPU reach in one format, and what the layers of a transformer take beside them."""
+
+    flop_per_s: float
+    bytes_per_s: float
+    expert_bytes_per_s: float
+    """rate of reading expert weights: grouped products reach less"""
+    layer_s: float
+    """time of a layer beside its matrices: launches, norms, activations"""
+    expert_layer_s: float
+    """added by routing and grouping in a layer with experts"""
+
+
+def rates(gpu: Entry, precision: str) -> Rates:
+    """Rates of one GPU in that format; numbers of the catalog that name no format hold for every other one.
+
+    Raises CatalogError for a missing number.
+    """
+    bytes_per_s = gpu["memory_bytes_per_s"] * in_format(gpu, "memory_efficiency", precision)
+    return Rates(
+        flop_per_s=peak_flop_per_s(gpu, precision) * in_format(gpu, "compute_efficiency", precision),
+        bytes_per_s=bytes_per_s,
+        expert_bytes_per_s=bytes_per_s * gpu["expert_memory_efficiency"],
+        layer_s=in_format(gpu, "layer_s", precision),
+        expert_layer_s=in_format(gpu, "expert_layer_s", precision),
+    )
+
+
+def in_format(gpu: Entry, key: str, precision: str) -> float:
+    """The number `key` of this format (`layer_fp8_s`, `memory_efficiency_fp8`) when there is one, else `key`."""
+    own = f"{key.removesuffix('_s')}_{precision}_s" if key.endswith("_s") else f"{key}_{precision}"
+    return gpu[own] if own in gpu else gpu[key]
 
 
 def choose_precision(model: Entry, gpu: Entry, precision: str | None) -> str:

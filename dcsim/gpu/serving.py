@@ -1,164 +1,137 @@
-"""Language models on GPUs at one operating point: prefill, decode, power.
-
-Prefill: FLOP = 2 P n + 2 L d n^2 (causal mask) at the prefill efficiency, plus two all-reduces per layer
-under tensor parallelism. Decode: the measured time between tokens of this model on these GPUs where the
-catalog has a fit, else the roofline. The operating point is a full batch: engines with fewer sequences answer
-sooner.
-"""
+"""A language model set up on the GPUs of one replica: does it fit, how much cache is left, what an iteration draws."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from dcsim.catalog import Entry
-from dcsim.gpu import memory, power
-from dcsim.gpu.roofline import BYTES_PER_VALUE, choose_precision, peak_flop_per_s
-from dcsim.service import Service, TokenProfile
-
-_ACTIVATION_BYTES = 2.0  # activations stay in 16 bits whatever the format of the weights
+from dcsim.errors import PlacementError
+from dcsim.gpu import power
+from dcsim.gpu.engine import Limits
+from dcsim.gpu.memory import weight_bytes
+from dcsim.gpu.roofline import choose_precision
+from dcsim.gpu.steps import StepCost, Work, step_cost
+from dcsim.scenario.models import Serving
+from dcsim.service import FloatArray
 
 
 @dataclass(frozen=True)
-class ServingProfile(TokenProfile):
-    """TokenProfile of a full batch, in which the prompts of the others interrupt every request."""
-
-    stall: float = 0.0
-    """how many prefills like its own a request waits for while it decodes: slots - 1 at a full batch"""
-
-    def draw(self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator) -> Service:
-        """As TokenProfile, held longer by `stall` times its own prefill (prompts of its like, on the mean).
-
-        A batch of B then completes B requests per B prefills and m decode steps, which is all that the device
-        has time for; the time to the first token is not changed.
-        """
-        service = super().draw(sizes, count, generator)
-        tokens_in = sizes["input_tokens"]
-        own_s = (self.per_input_s + self.per_input2_s * tokens_in) * tokens_in
-        return service._replace(seconds=service.seconds + self.stall * own_s)
-
-
-class Replica(NamedTuple):
-    """One copy of a language model on `devices` GPUs (tensor parallel)."""
+class Deployment:
+    """One replica of a model, ready to run. Powers are of all its GPUs together."""
 
     model: Entry
     gpu: Entry
     precision: str
-    devices: int
+    options: Serving
+    cost: StepCost
+    limits: Limits
+    most_tokens: int
+    """prompt and output tokens that one request may have"""
+    weight_bytes: float
+    resident_w: float
+    """what a loaded model draws above empty GPUs, W"""
+    host_w: float
+    """what the host draws for it while it works, W"""
+    power_w: Callable[[Work], float] = field(compare=False)
+    """mean power above `resident_w` over some iterations, W"""
 
     @property
-    def operating_point(self) -> str:
-        """End of the keys of this replica's measured numbers in the model's entry."""
-        return f"{self.gpu.name}_x{self.devices}_{self.precision}"
+    def devices(self) -> int:
+        """GPUs of the replica."""
+        return self.options.devices
 
     @property
-    def active_parameters(self) -> float:
-        return self.model.get("active_parameters", self.model["parameters"])
+    def load_s(self) -> float:
+        """Time to load the weights, s."""
+        return self.weight_bytes / self.options.load_bandwidth
+
+    def transfer_s(self, prompt: int) -> float:
+        """Time to move the cache of a prompt to another replica, s."""
+        return prompt * self.model["kv_bytes_per_token"] / self.options.transfer_bandwidth
+
+    def full_batch(self) -> int:
+        """Sequences of the catalog's mean length that run at the same time."""
+        cached = self.limits.blocks * self.limits.block_tokens
+        return max(1, min(self.limits.max_sequences, int(cached / self.model["kv_tokens_per_sequence"])))
+
+    def occupancy_s(self, prompt: FloatArray, output: FloatArray, *, decodes: bool = True) -> FloatArray:
+        """Time of the replica that each request takes at a full batch, shapes (n,), s; not its latency."""
+        batch, cost = self.full_batch(), self.cost
+        each = cost.linear(batch, batch, batch)
+        own = prompt * (1.0 - self.options.prefix_hit)
+        seconds = own * (cost.token_s + cost.link_s + cost.attention_s * (prompt - 0.5 * own))
+        if decodes:
+            seconds = seconds + output * (each.seconds / batch + cost.context_s * (prompt + 0.5 * output))
+        return seconds
 
 
-class Prefill(NamedTuple):
-    """Seconds of a prompt of n tokens: base_s + per_token_s n + per_token2_s n^2."""
+def deploy(model: Entry, gpu: Entry, options: Serving) -> Deployment:
+    """Set up one replica of `model` on `options.devices` GPUs.
 
-    base_s: float
-    per_token_s: float
-    per_token2_s: float
-
-
-def prefill(replica: Replica) -> Prefill:
-    """Compute-bound prefill; its reading of the weights is shared with the decode step that it rides on.
-
-    Valid for an engine of today (prefill efficiency .5-.7 of peak on large GPUs, from memory); Splitwise's of
-    2023 took 1.2-2.5 times as long on A100 and H100.
+    The cache gets what weights and workspace leave of the memory. Raises PlacementError when they leave nothing (with
+    the smallest count of GPUs that would do), when a limit contradicts another, or for a model without a key-value
+    cache; CatalogError when an entry lacks a number.
     """
-    model, gpu, precision, devices = replica
-    rate = peak_flop_per_s(gpu, precision) * gpu["prefill_efficiency"] * devices
-    latency, per_token = _all_reduce(replica)
-    base = gpu["host_call_s"] + model["layers"] * gpu["launch_s"] + latency
-    quadratic = 2.0 * model["layers"] * model["model_width"] / rate
-    return Prefill(base, 2.0 * replica.active_parameters / rate + per_token, quadratic)
-
-
-def decode_step_s(replica: Replica, sequences: float, context_tokens: float) -> float:
-    """Time of one decode step = time between tokens, s, at so many sequences of mean length context_tokens.
-
-    From the measured fit base + per_sequence x B (at chat lengths; fits hold up to 256 sequences), else
-    `decode_roofline_s`.
-    """
-    base, slope = (f"itl_{part}_{replica.operating_point}_s" for part in ("base", "per_sequence"))
-    if base in replica.model:
-        return replica.model[base] + replica.model[slope] * sequences
-    return decode_roofline_s(replica, sequences, context_tokens)
-
-
-def decode_roofline_s(replica: Replica, sequences: float, context_tokens: float) -> float:
-    """Decode step without a measurement, s: t0 + (weights + KV) / bandwidth + FLOP / peak + all-reduce.
-
-    Reading and computing are added, not overlapped: the step alternates between kernels that wait for memory
-    and kernels that wait for arithmetic, and the measured growth with the batch is the sum of both.
-    """
-    model, gpu, precision, devices = replica
-    weights = memory.weight_bytes(model, precision)
-    touched = min(weights, sequences * replica.active_parameters * BYTES_PER_VALUE[precision])
-    cache = sequences * context_tokens * model["kv_bytes_per_token"]
-    read_s = (touched + cache) / (gpu["memory_bytes_per_s"] * gpu["decode_memory_efficiency"] * devices)
-    rate = peak_flop_per_s(gpu, precision) * gpu["compute_efficiency"] * devices
-    latency, per_token = _all_reduce(replica)
-    fixed_s = model["layers"] * gpu["launch_s"] + latency
-    return fixed_s + read_s + sequences * (2.0 * replica.active_parameters / rate + per_token)
-
-
-def _all_reduce(replica: Replica) -> tuple[float, float]:
-    """(latency of one pass, time per token) of the ring all-reduces after attention and after the MLP, s."""
-    model, gpu, _, devices = replica
-    if devices == 1:
-        return 0.0, 0.0
-    calls = 2.0 * model["layers"]
-    moved = 2.0 * (devices - 1) / devices * model["model_width"] * _ACTIVATION_BYTES
-    return calls * gpu["link_latency_s"], calls * moved / gpu["link_bytes_per_s"]
-
-
-def serving_profile(
-    model: Entry,
-    gpu: Entry,
-    *,
-    precision: str | None,
-    batch: int | None,
-    devices: int,
-    context_tokens: float | None,
-) -> ServingProfile:
-    """Requests of a language model at a full batch on `devices` GPUs; see `dcsim.gpu.gpu_profile`."""
-    replica = Replica(model, gpu, choose_precision(model, gpu, precision), devices)
-    context = model["kv_tokens_per_sequence"] if context_tokens is None else context_tokens
-    weights, cache = memory.weight_bytes(model, replica.precision), context * model["kv_bytes_per_token"]
-    slots = memory.fitting_batch(model, gpu, batch, fixed_bytes=weights, per_job_bytes=cache, devices=devices)
-    step_s = decode_step_s(replica, slots, context)
-    jobs = np.arange(1, slots + 1, dtype=np.float64)
-    curve = power.curve_above_idle_w(gpu, power.decode_w(model, gpu, replica.operating_point, jobs))
-    prompt = prefill(replica)
-    chip_w = devices * float(curve[-1]) / slots
-    detail = {
-        "batch": float(slots),
-        "decode_step_s": step_s,
-        "prefill_1000_tokens_s": prompt.base_s + 1e3 * prompt.per_token_s + 1e6 * prompt.per_token2_s,
-        "device_w": float(curve[-1]) + gpu["idle_w"],
-        "output_token_j": chip_w * step_s,
-        "weight_bytes": weights,
-        "cache_bytes": slots * cache,
-    }
-    return ServingProfile(
-        base_s=prompt.base_s,
-        per_input_s=prompt.per_token_s,
-        per_input2_s=prompt.per_token2_s,
-        per_output_s=step_s,
-        chip_w=chip_w,
-        slots=slots,
-        chip_curve_w=curve,
-        host_w=gpu["host_active_w"] * devices / slots,
-        devices=devices,
-        detail=detail,
-        stall=slots - 1.0,
+    name, devices = model.name, options.devices
+    if "kv_bytes_per_token" not in model:
+        raise PlacementError(f"model '{name}' has no key-value cache; `serving` is for language models")
+    if options.max_batched_tokens < options.max_sequences:
+        raise PlacementError(
+            f"serving.max_batched_tokens: found {options.max_batched_tokens}, want at least max_sequences, "
+            f"{options.max_sequences}"
+        )
+    if options.expert_parallel and "experts" not in model:
+        raise PlacementError(f"serving.expert_parallel: model '{name}' has no experts")
+    precision = choose_precision(model, gpu, options.precision)
+    weights, block = weight_bytes(model, precision), options.block_tokens * model["kv_bytes_per_token"]
+    room = options.memory_share * gpu["memory_bytes"] - options.workspace  # of one GPU
+    blocks = int((devices * room - weights) / block)
+    if blocks < 1:
+        fits = f"smallest count that fits: {math.ceil((weights + block) / room)}" if room > 0 else "no count fits"
+        raise PlacementError(
+            f"model '{name}' needs {weights / 1e9:.1f} GB for its weights and some for its cache,"
+            f" {devices} x {gpu.name} have {max(devices * room, 0.0) / 1e9:.1f} GB for both; {fits}"
+        )
+    own = model.get("context_tokens", math.inf)
+    if options.max_context is not None and options.max_context > own:
+        raise PlacementError(f"serving.max_context: found {options.max_context}; model '{name}' allows {own:.0f}")
+    most = min(options.max_context or own, blocks * options.block_tokens)
+    states = power.states(gpu)
+    return Deployment(
+        model=model,
+        gpu=gpu,
+        precision=precision,
+        options=options,
+        cost=step_cost(
+            model,
+            gpu,
+            precision,
+            devices=devices,
+            expert_parallel=options.expert_parallel,
+            max_sequences=options.max_sequences,
+            sampled=options.sampled,
+        ),
+        limits=Limits(
+            blocks=blocks,
+            block_tokens=options.block_tokens,
+            max_sequences=options.max_sequences,
+            max_batched_tokens=options.max_batched_tokens,
+            prefix_caching=options.prefix_caching,
+        ),
+        most_tokens=int(most),
+        weight_bytes=weights,
+        resident_w=devices * (states.resident - states.idle),
+        host_w=devices * gpu["host_active_w"],
+        power_w=_power(gpu, devices),
     )
+
+
+def _power(gpu: Entry, devices: int) -> Callable[[Work], float]:
+    busy_w, resident_w = power.busy(gpu), power.states(gpu).resident
+
+    def power_w(work: Work) -> float:
+        return devices * max(busy_w(work.compute_s / work.seconds, work.memory_s / work.seconds) - resident_w, 0.0)
+
+    return power_w

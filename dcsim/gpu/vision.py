@@ -1,7 +1,8 @@
-"""Networks of one sample, one answer (images, keywords, gestures, ranked items) on GPUs, by the batch.
+"""Networks of one sample, one answer (images, ranked items, generated images, speech) on GPUs, by the batch.
 
-A batch of B samples is one pass of the whole network: roofline over its FLOP and bytes, a launch per layer,
-one host call. Waiting for a batch to fill is the queue's matter, not part of this time.
+A batch of B samples is one pass of the whole network, or several (steps of a diffusion): roofline over its FLOP
+and bytes, a launch per layer, one host call. Waiting for a batch to fill is not part of this time:
+`dcsim.gpu.batching` has it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dcsim.gpu import memory, power
 from dcsim.gpu.roofline import (
     BYTES_PER_VALUE,
     choose_precision,
+    in_format,
     native_precision,
     operation_s,
     peak_flop_per_s,
@@ -29,7 +31,7 @@ def batch_profile(
     """Samples of a network at a fixed batch, one slot per sample; see `dcsim.gpu.gpu_profile`.
 
     Latency is that of the full batch. With n of B slots in use the device does n / B of the work per second,
-    so its power follows the power law at n / B of the full batch's utilisation.
+    so its power is that of n / B of the full batch's shares of computing and reading.
     """
     if devices > 1 and "gather_bytes_per_sample" not in model:
         raise PlacementError(
@@ -41,12 +43,14 @@ def batch_profile(
         gpu,
         batch,
         fixed_bytes=memory.weight_bytes(model, chosen),
-        per_job_bytes=_work(model, chosen, 1).moved_per_sample + _work(model, chosen, 1).gathered,
+        per_job_bytes=_held_per_sample(model, chosen),
         devices=devices,
     )
     done = batch_pass(model, gpu, chosen, slots, devices)
+    busy = power.busy(gpu)
     share = np.arange(1, slots + 1) / slots
-    curve = power.curve_above_idle_w(gpu, power.law_w(gpu, done.utilisation * share))
+    watts = np.array([busy(done.compute * part, done.memory * part) for part in share.tolist()])
+    curve = power.curve_above_idle_w(gpu, watts)
     sample_j = devices * float(curve[-1]) / slots * done.seconds
     return SampledProfile(
         latency_s=np.array([done.seconds]),
@@ -69,8 +73,15 @@ class Pass(NamedTuple):
     """One pass of a batch through the network."""
 
     seconds: float
-    utilisation: float
-    """larger of FLOP/s over the best that the model reaches, and B/s over the best of the GPU"""
+    compute: float
+    """FLOP/s over the best that the model reaches on this GPU"""
+    memory: float
+    """B/s over the best of the GPU"""
+
+    @property
+    def utilisation(self) -> float:
+        """The larger of the two."""
+        return max(self.compute, self.memory)
 
 
 def batch_pass(model: Entry, gpu: Entry, precision: str, batch: int, devices: int) -> Pass:
@@ -81,20 +92,21 @@ def batch_pass(model: Entry, gpu: Entry, precision: str, batch: int, devices: in
     """
     work = _work(model, precision, batch)
     peak, bandwidth = peak_flop_per_s(gpu, precision), gpu["memory_bytes_per_s"]
-    table = _compute_efficiency(model, gpu)
+    table, efficiency_m = _compute_efficiency(model, gpu, precision), in_format(gpu, "memory_efficiency", precision)
     efficiency = float(np.interp(np.log(batch), np.log(table[:, 0]), table[:, 1]))
+    launch_s = gpu["eager_layer_s" if _eager(model) else "launch_s"]
     seconds = operation_s(
         work.flop / devices,
         work.weights + work.moved_per_sample * batch / devices,
         flop_per_s=peak * efficiency,
-        bytes_per_s=bandwidth * gpu["memory_efficiency"],
-        fixed_s=gpu["host_call_s"] + model["layers"] * gpu["launch_s"],
+        bytes_per_s=bandwidth * efficiency_m,
+        fixed_s=gpu["host_call_s"] + work.passes * model["layers"] * launch_s,
     )
     gather_s = _gather_s(gpu, work.gathered, devices)
     seconds += gather_s
     compute = work.flop / devices / seconds / (peak * float(table[:, 1].max()))
-    moved = (work.weights + work.moved_per_sample * batch / devices) / (bandwidth * gpu["memory_efficiency"])
-    return Pass(seconds, min(1.0, max(compute, (moved + gather_s) / seconds)))
+    moved = (work.weights + work.moved_per_sample * batch / devices) / (bandwidth * efficiency_m)
+    return Pass(seconds, min(1.0, compute), min(1.0, (moved + gather_s) / seconds))
 
 
 class _Work(NamedTuple):
@@ -105,26 +117,41 @@ class _Work(NamedTuple):
     """bytes of activations written and read per sample"""
     gathered: float
     """bytes of table rows that the batch gathers"""
+    passes: float
+    """times that a sample goes through the layers: steps of a diffusion, word pieces of a transcript"""
 
 
 def _work(model: Entry, precision: str, batch: int) -> _Work:
     width = BYTES_PER_VALUE[precision]
     scale = width / BYTES_PER_VALUE[native_precision(model)]
-    active = "active_parameters" in model
+    active, passes = "active_parameters" in model, model.get("passes", 1.0)
     weights = model["active_parameters"] * width if active else memory.weight_bytes(model, precision)
     return _Work(
         flop=model["flop_per_sample"] * batch,
-        weights=weights,
+        weights=weights * passes,
         moved_per_sample=model.get("activation_bytes_per_sample", 0.0) * scale,
         gathered=model.get("gather_bytes_per_sample", 0.0) * scale * batch,
+        passes=passes,
     )
 
 
-def _compute_efficiency(model: Entry, gpu: Entry) -> FloatArray:
+def _held_per_sample(model: Entry, precision: str) -> float:
+    """Memory that a sample needs while it runs, B: the activations of a layer on the mean, and the gathered rows."""
+    work = _work(model, precision, 1)
+    return work.moved_per_sample / (work.passes * model["layers"]) + work.gathered
+
+
+def _eager(model: Entry) -> bool:
+    """Whether a framework launches its kernels one by one, as image models are run; else a compiled engine does."""
+    return bool(model.facts.get("eager", False))
+
+
+def _compute_efficiency(model: Entry, gpu: Entry, precision: str) -> FloatArray:
     """Rows (batch, share of the peak rate), linear in log batch: the model's own, else the GPU's number."""
     if "compute_efficiency" in model:
         return model.array("compute_efficiency")
-    return np.array([[1.0, gpu["compute_efficiency"]]])
+    share = gpu["diffusion_efficiency"] if _eager(model) else in_format(gpu, "compute_efficiency", precision)
+    return np.array([[1.0, share]])
 
 
 def _gather_s(gpu: Entry, gathered: float, devices: int) -> float:

@@ -14,12 +14,26 @@ import numpy as np
 
 from dcsim.facility.chain import FacilitySeries
 from dcsim.facility.embodied import Band
+from dcsim.results.histogram import Histogram
 from dcsim.results.recorder import Attempts, JobBlock, JobTable
 from dcsim.scenario.models import Scenario
 from dcsim.service import FloatArray, IntArray
 
 BOUNDARIES = ("chip", "board", "node", "rack", "facility")
 """where a job's energy can be measured, from the inside out"""
+
+
+@dataclass(frozen=True)
+class ServingAccount:
+    """The language-model replicas of one pool over the run."""
+
+    gaps: Histogram
+    """times between the tokens of a request"""
+    preemptions: int
+    recomputed_tokens: int
+    """that were computed again after a preemption"""
+    resident_j: float
+    """what loaded models drew above the idle power of empty GPUs"""
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,13 @@ class PoolAccount:
     price_usd: float | None
     """of all its nodes and their part of the racks"""
     embodied_kg: Band | None
+    serving: ServingAccount | None = None
+    """of a pool of language-model replicas, which book the device-seconds of each job themselves"""
+
+    def idle_j(self, until_s: float) -> tuple[float, float, float]:
+        """What chips, boards and hosts would have used to `until_s` without a job, with the models that were loaded."""
+        chip, board, host = (watts * until_s for watts in self.idle_w)
+        return chip + (self.serving.resident_j if self.serving else 0.0), board, host
 
 
 @dataclass(frozen=True)
@@ -124,6 +145,11 @@ class RunAccount:
         """How many jobs of `block` had arrived when the run stopped; its end is not part of it."""
         side: Literal["left", "right"] = "left" if self.until_s == self.scenario.duration else "right"
         return int(np.searchsorted(block.arrival_s, self.until_s, side=side))
+
+    def used_s(self, rows: slice | IntArray, pool: IntArray, held_s: FloatArray, booked_s: FloatArray) -> FloatArray:
+        """Device-seconds in use by jobs at `rows` that held devices of `pool` for `held_s`; replicas book their own."""
+        books = np.array([each.serving is not None for each in self.pools])
+        return np.where(books[pool], booked_s, self.devices_of(rows, pool) * held_s)
 
     def devices_of(self, rows: slice | IntArray, pool: IntArray) -> FloatArray:
         """Devices that each of the jobs at `rows` of the table keeps in use on its `pool`, 0 where that is -1."""

@@ -63,7 +63,7 @@ ATTEMPTS = (
     Column("start_s", "float", "s", "start of service"),
     Column("end_s", "float", "s", "end of this attempt, absent while it runs"),
     Column("work_s", "float", "s", "service had in this attempt"),
-    Column("outcome", "text", "", "evicted, completed or running"),
+    Column("outcome", "text", "", "evicted, passed on (from a prefill to a decode pool), completed or running"),
 )
 
 RACKS = (

@@ -58,7 +58,8 @@ def parts(account: RunAccount, block: JobBlock) -> JobParts:
     for level, column in ((0, table.curve_j), (2, table.host_j)):
         if column:
             dynamic_j[level] += np.frombuffer(column)[rows]
-    return JobParts(pool, worked_s, account.devices_of(rows, pool) * held_s, dynamic_j)
+    booked_s = np.frombuffer(table.used_s)[rows] if table.used_s else np.zeros(count)
+    return JobParts(pool, worked_s, account.used_s(rows, pool, held_s, booked_s), dynamic_j)
 
 
 def _where(chosen: BoolArray) -> BoolArray | slice:
@@ -133,7 +134,7 @@ def rates(account: RunAccount) -> Rates:
     for level in range(3):
         np.add.at(dynamic_j[:, level], (lost.stream, lost.pool), lost.energy_j[level])
     added_j, used_s = dynamic_j.sum(axis=0), busy_s.sum(axis=0)
-    idle_j = np.array([pool.idle_w for pool in account.pools]).T * account.until_s
+    idle_j = np.array([pool.idle_j(account.until_s) for pool in account.pools]).T
     inside_j = np.cumsum(idle_j + added_j, axis=0)
     outside_j = np.array([[pool.it_j, pool.facility_j] for pool in account.pools]).T
     compute_j = np.array([pool.compute_j for pool in account.pools])
@@ -181,4 +182,4 @@ def _lost(account: RunAccount) -> Lost:
             for level, watts in enumerate((service.chip_w, service.board_w, service.host_w)):
                 energy_j[level, attempt] += watts[row] * attempts.work_s[attempt]
     held_s = attempts.end_s - attempts.start_s
-    return Lost(attempts.job, stream, pool, energy_j, account.devices_of(attempts.job, pool) * held_s)
+    return Lost(attempts.job, stream, pool, energy_j, account.used_s(attempts.job, pool, held_s, attempts.used_s))

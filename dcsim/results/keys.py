@@ -35,6 +35,7 @@ _STREAMS = (
     ("goodput_per_s", "1/s", "jobs that met their objective over simulated time"),
     ("ttft_s", "s *", "time to first token: first output token - arrival"),
     ("tpot_s", "s *", "time per output token after the first"),
+    ("itl_s", "s *", "time between two tokens of a request on the pools that serve it, every token of theirs counted"),
     (
         "energy_j_per_job.BOUNDARY.marginal",
         "J",
@@ -55,6 +56,9 @@ SUMMARY = (
     Key("pools.NAME.energy_kwh", "kWh", "at the output of the nodes' power supplies"),
     Key("pools.NAME.idle_energy_kwh", "kWh", "what the pool would have used without a job"),
     Key("pools.NAME.availability", "1", "node-seconds not in an outage over those there are"),
+    Key("pools.NAME.itl_s", "s *", "time between two tokens of a request on its replicas, every token counted"),
+    Key("pools.NAME.preemptions", "1", "times that a full cache put a sequence of its replicas back"),
+    Key("pools.NAME.recomputed_tokens", "1", "tokens that its replicas computed again after that"),
     Key("energy.compute_kwh", "kWh", "at the output of the nodes' power supplies"),
     Key("energy.it_kwh", "kWh", "at the racks' meters: with power supplies and switches"),
     Key("energy.facility_kwh", "kWh", "at the utility meter"),

@@ -31,6 +31,10 @@ class Attempt(NamedTuple):
     """what curves charged it for meanwhile, at the chips, J"""
     host_j: float
     """the same in the host, J"""
+    used_s: float
+    """device-seconds that it was booked, where the device books them"""
+    passed_on: bool
+    """it was not cut short: the job went on elsewhere with what this start had done"""
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,16 @@ class Attempts(NamedTuple):
     work_s: FloatArray
     curve_j: FloatArray
     host_j: FloatArray
+    used_s: FloatArray
+    passed_on: FloatArray
+    """1 or 0"""
 
 
 class JobTable:
     """All jobs of a run. Times are seconds from its start; NaN is "not yet"."""
 
-    def __init__(self, pools: Sequence[str], shared: bool, hosted: bool) -> None:
+    def __init__(self, pools: Sequence[str], shared: bool, hosted: bool, served: bool = False) -> None:
+        """Whether devices are shared, hosts' cores held, language models served: which columns are kept."""
         self.start_s = array("d")
         self.end_s = array("d")
         self.device = array("i")
@@ -115,7 +123,13 @@ class JobTable:
         """energy by the power curves of devices that jobs share, at the chips, J; empty without such devices"""
         self.host_j = array("d")
         """energy by the power curves of hosts, J; empty where no job holds cores"""
-        self._shared, self._hosted = shared, hosted
+        self.first_s = array("d")
+        """when a request got its first token; this and the next three are empty where no language model is served"""
+        self.used_s = array("d")
+        """device-seconds that its tokens kept in use"""
+        self.input_tokens = array("i")
+        self.output_tokens = array("i")
+        self._shared, self._hosted, self._served = shared, hosted, served
         self.demands = {pool: Demand() for pool in pools}
         self._read: list[JobBlock] = []  # by number
         self._singles: dict[int, JobBlock] = {}  # jobs that were submitted one by one
@@ -143,10 +157,15 @@ class JobTable:
         self.device.extend(array("i", [-1]) * count)
         self.job_class.frombytes(np.broadcast_to(np.asarray(job_class, np.uint16), count).tobytes())
         nothing = array("d", [0.0]) * count
-        if self._shared:
+        if self._shared or self._served:
             self.curve_j.extend(nothing)
-        if self._hosted:
+        if self._hosted or self._served:
             self.host_j.extend(nothing)
+        if self._served:
+            self.first_s.extend(unknown)
+            self.used_s.extend(nothing)
+            for key, column in (("input_tokens", self.input_tokens), ("output_tokens", self.output_tokens)):
+                column.frombytes(np.broadcast_to(sizes.get(key, np.zeros(1)), count).astype(np.int32).tobytes())
         for pool, demand in self.demands.items():
             demand.extend(services.get(pool), count, devices.get(pool, 1))
         kept = {pool: _lean(service) for pool, service in services.items()}
@@ -166,8 +185,7 @@ class JobTable:
         """Join the blocks of one job each, so that the tables are made from few and large blocks."""
         alike: dict[tuple[object, ...], list[JobBlock]] = {}
         for block in self._singles.values():
-            timed = [pool for pool, service in block.services.items() if service.first_s is not None]
-            alike.setdefault((block.stream, *block.sizes, None, *timed), []).append(block)
+            alike.setdefault((block.stream, *block.sizes), []).append(block)
         self._gathered = [_joined(blocks) for blocks in alike.values()]
 
     def arrival_of(self, job: int) -> float:
@@ -179,9 +197,17 @@ class JobTable:
 
     def cut_short(self, job: int, time_s: float, work_s: float) -> None:
         """Book the attempt of a job that has just been evicted after `work_s` of service; it waits again."""
+        self._book_attempt(job, time_s, work_s, False)
+
+    def pass_on(self, job: int, time_s: float, work_s: float) -> None:
+        """Book the part of a job that has just ended on its device after `work_s` of service; it goes on elsewhere."""
+        self._book_attempt(job, time_s, work_s, True)
+
+    def _book_attempt(self, job: int, time_s: float, work_s: float, passed_on: bool) -> None:
         work_s = max(work_s, 0.0)  # rounding may leave less than nothing of a job evicted as it starts
-        charged = [_emptied(column, job) for column in (self.curve_j, self.host_j)]
-        self.attempts.append(Attempt(job, self.device[job], self.start_s[job], time_s, work_s, *charged))
+        curve_j, host_j, used_s = (_emptied(column, job) for column in (self.curve_j, self.host_j, self.used_s))
+        device, start_s = self.device[job], self.start_s[job]
+        self.attempts.append(Attempt(job, device, start_s, time_s, work_s, curve_j, host_j, used_s, passed_on))
         self.start_s[job] = nan
 
     def attempt_columns(self) -> Attempts:
@@ -190,7 +216,7 @@ class JobTable:
         return Attempts(columns[0].astype(np.int64), columns[1].astype(np.int64), *columns[2:])
 
     def times(self, name: str, rows: slice | IntArray) -> FloatArray:
-        """Copy of a part of `start_s` or `end_s`."""
+        """Copy of a part of `start_s`, `end_s`, `first_s` or `used_s`."""
         return np.array(np.frombuffer(getattr(self, name), dtype=np.float64)[rows])
 
     def devices(self, rows: slice | IntArray) -> IntArray:
@@ -210,12 +236,9 @@ def _joined(blocks: Sequence[JobBlock]) -> JobBlock:
     """One block of blocks of one stream that have the same columns."""
     first = blocks[0]
     services: dict[str, Service] = {}
-    for pool, service in first.services.items():
+    for pool in first.services:
         parts = [block.services[pool] for block in blocks]
-        seconds, chip_w, board_w, host_w = map(np.concatenate, zip(*(part[:4] for part in parts), strict=True))
-        starts = [part.first_s for part in parts if part.first_s is not None]
-        first_s = np.concatenate(starts) if service.first_s is not None else None
-        services[pool] = _lean(Service(seconds, chip_w, board_w, host_w, first_s))
+        services[pool] = _lean(Service(*map(np.concatenate, zip(*parts, strict=True))))
     return JobBlock(
         first.stream,
         first.first,

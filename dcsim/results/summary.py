@@ -11,8 +11,9 @@ import numpy as np
 from dcsim.facility import cost, embodied, kpi
 from dcsim.facility.arrays import J_PER_KWH
 from dcsim.facility.embodied import Band
-from dcsim.results.account import BOUNDARIES, PoolAccount, RunAccount, SiteAccount
+from dcsim.results.account import BOUNDARIES, PoolAccount, RunAccount, ServingAccount, SiteAccount
 from dcsim.results.energy import Rates
+from dcsim.results.histogram import joined
 from dcsim.results.tables import COMPLETED, QUEUED, REJECTED, RUNNING, JobView
 from dcsim.service import FloatArray
 
@@ -85,10 +86,12 @@ class _Stream:
         self.counts = np.zeros(4, dtype=np.int64)
         self.met: int | None = None
         self.tokens = 0.0
+        served: set[str] = set()
         for block in account.table.blocks:
             if block.stream != name:
                 continue
             view = JobView(account, block)
+            served |= set(block.services)
             self.counts += np.bincount(view.status, minlength=4)
             for key, values in gathered.items():
                 column = getattr(view, key)
@@ -99,6 +102,8 @@ class _Stream:
             met = view.meets(scenario.slo)
             if met is not None:
                 self.met = (self.met or 0) + int(met.sum())
+        replicas = [pool.serving for pool in account.pools if pool.serving is not None and pool.name in served]
+        self.gaps = [serving for serving in replicas if serving.gaps.count]
         self.times = {key: _join(gathered.pop(key)) for key in list(gathered) if gathered[key]}
         row = list(account.scenario.streams).index(name)
         pools = np.arange(len(account.pools))
@@ -111,6 +116,8 @@ class _Stream:
     def _block(self, account: RunAccount) -> Block:
         completed = int(self.counts[COMPLETED])
         block = _counts(self.counts, account.until_s) | _distributions(self.times)
+        if self.gaps:
+            block["itl_s"] = _gaps(self.gaps)
         if self.met is not None and self.counts.any():
             block["slo_attainment"] = self.met / int(self.counts.sum())
             block["goodput_per_s"] = self.met / account.until_s
@@ -190,9 +197,24 @@ def _pool(account: RunAccount, pool: PoolAccount) -> Block:
         "devices": pool.devices,
         "utilisation": min(pool.busy_s / (pool.devices * account.until_s), 1.0),
         "energy_kwh": pool.compute_j / J_PER_KWH,
-        "idle_energy_kwh": sum(pool.idle_w) * account.until_s / J_PER_KWH,
+        "idle_energy_kwh": sum(pool.idle_j(account.until_s)) / J_PER_KWH,
         "availability": 1.0 - pool.down_s / (pool.nodes * account.until_s),
+        **_replicas(pool),
     }
+
+
+def _replicas(pool: PoolAccount) -> Block:
+    if pool.serving is None:
+        return {}
+    serving = pool.serving
+    gaps = {"itl_s": _gaps([serving])} if serving.gaps.count else {}
+    return {**gaps, "preemptions": serving.preemptions, "recomputed_tokens": serving.recomputed_tokens}
+
+
+def _gaps(parts: Sequence[ServingAccount]) -> Block:
+    """Distribution of the times between tokens."""
+    gaps = joined(part.gaps for part in parts)
+    return {"mean": gaps.mean} | {f"p{mark}": gaps.percentile(mark) for mark in _PERCENTILES}
 
 
 def _site(account: RunAccount, sites: Sequence[SiteAccount]) -> Block:

@@ -38,7 +38,7 @@ class JobView:
         cut, row = block.find(account.attempts.job, self.count)
         self.first_start_s[row[::-1]] = account.attempts.start_s[cut][::-1]  # the first one is written last
         np.add.at(self.attempts, row, 1)
-        np.add.at(self.lost_s, row, account.attempts.work_s[cut])
+        np.add.at(self.lost_s, row, np.where(account.attempts.passed_on[cut], 0.0, account.attempts.work_s[cut]))
         self.status = np.where(~np.isnan(self.end_s), COMPLETED, np.where(np.isnan(self.start_s), QUEUED, RUNNING))
         self.status[block.find(np.array(table.rejected, np.int64), self.count)[1]] = REJECTED
         self.wait_s = self.first_start_s - self.arrival_s
@@ -48,21 +48,14 @@ class JobView:
         self.ttft_s, self.tpot_s = self._tokens(account, block)
 
     def _tokens(self, account: RunAccount, block: JobBlock) -> tuple[FloatArray | None, FloatArray | None]:
-        """TTFT and TPOT (undefined for one token), None where no service of the block makes tokens."""
-        first_s = np.full(self.count, np.nan)
-        known = False
-        for number, pool in enumerate(account.pools):
-            service = block.services.get(pool.name)
-            if service is not None and service.first_s is not None:
-                here = self.pool == number
-                first_s[here] = service.first_s[: self.count][here]
-                known = True
-        if not known:
+        """TTFT and TPOT (undefined for one token) of completed jobs, None where no pool of the block makes tokens."""
+        if not any(pool.serving is not None and pool.name in block.services for pool in account.pools):
             return None, None
-        ttft_s = self.start_s - self.arrival_s + first_s
+        done = self.status == COMPLETED
+        ttft_s = np.where(done, account.table.times("first_s", block.rows(self.count)) - self.arrival_s, np.nan)
         after = self.sizes["output_tokens"] - 1.0
         tpot_s = np.divide(self.latency_s - ttft_s, after, out=np.full(self.count, np.nan), where=after > 0)
-        return np.where(self.status == COMPLETED, ttft_s, np.nan), tpot_s
+        return ttft_s, tpot_s
 
     def meets(self, slo: Slo) -> npt.NDArray[np.bool_] | None:
         """Whether each job met the objective; rejected and unfinished ones missed it. None without an objective."""
@@ -126,7 +119,7 @@ def job_pieces(account: RunAccount, shares: Rates) -> Iterator[Table]:
 
 
 def attempts(account: RunAccount) -> Table:
-    """A row for every start of every job that an outage cut short at least once."""
+    """A row for every start of every job that an outage cut short, or that went on elsewhere, at least once."""
     rows: list[tuple[int, int, str, int, float, float, float, str]] = []
     numbers: dict[int, int] = {}
     names = [pool.name for pool in account.pools]
@@ -142,7 +135,7 @@ def attempts(account: RunAccount) -> Table:
                 attempt.start_s,
                 attempt.end_s,
                 attempt.work_s,
-                "evicted",
+                "passed on" if attempt.passed_on else "evicted",
             )
         )
     table = account.table

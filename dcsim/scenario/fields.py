@@ -47,6 +47,7 @@ PositiveSeconds = Annotated[float, Measure("time", "1 d", at_least=None, above=0
 Rate = Annotated[float, Measure("rate", "20/s", at_least=None, above=0.0)]
 Watts = Annotated[float, Measure("power", "250 W")]
 Bytes = Annotated[float, Measure("bytes", "64 GiB")]
+Bandwidth = Annotated[float, Measure("bandwidth", "50 GB/s", at_least=None, above=0.0)]
 Dollars = Annotated[float, Measure("money", "300 kUSD")]
 Kilograms = Annotated[float, Measure("mass", "150 kg")]
 CarbonIntensity = Annotated[float, Measure("carbon_intensity", "350 g/kWh", at_least=None)]

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dcsim.scenario.fields import (
+    Bandwidth,
     Bytes,
     CarbonIntensity,
     Count,
@@ -113,6 +114,48 @@ class CustomNode(Part):
     """Embodied carbon of one node, kg CO2e."""
 
 
+class Serving(Part):
+    """Language-model replicas: how a model is split over GPUs and what the engine of each may do (vLLM's defaults)."""
+
+    devices: Count = 1
+    """GPUs of one replica (tensor parallel), all in one node. A node holds as many replicas as fit."""
+    expert_parallel: bool = False
+    """Mixture of experts: each GPU of a replica holds whole experts instead of a part of every one."""
+    precision: str | None = None
+    """Number format of the weights; the model's own when left out."""
+    max_sequences: Count = 256
+    """Sequences that run at the same time on one replica."""
+    max_batched_tokens: Count = 2048
+    """Tokens that one iteration computes: prompts are cut to what the decoding sequences leave of it."""
+    max_context: Count | None = None
+    """Most prompt and output tokens of a request; the model's own limit when left out."""
+    block_tokens: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Tokens of one block of the key-value cache."""
+    memory_share: Annotated[Ratio, Field(gt=0.0, le=1.0)] = 0.9
+    """Share of the memory for weights, workspace and cache."""
+    workspace: Bytes = 1.5 * 2**30
+    """Memory of each GPU for activations and captured graphs."""
+    prefix_caching: bool = True
+    """A preempted sequence finds those of its blocks that nobody has used since."""
+    prefix_hit: Annotated[Ratio, Field(lt=1.0)] = 0.0
+    """Share of every prompt that needs no computing because others began with it; it takes up cache all the same."""
+    sampled: bool = False
+    """Draw each output token among the most likely ones (top-p), which takes time per entry of the vocabulary; else
+    the likeliest is taken."""
+    route: Literal["round-robin", "least-requests", "least-tokens"] = "least-requests"
+    """Replica that a request joins: in turn, or the one with the fewest requests or tokens that are not done."""
+    max_outstanding: Count | None = None
+    """Requests that one replica takes in, running and waiting; the next one waits or tries the next pool. None: all."""
+    decode_pool: Name | None = None
+    """Makes this a prefill pool: after its first token a request goes on in that pool."""
+    transfer_bandwidth: Bandwidth = 50e9
+    """Rate at which the cache of one request moves to the decode pool; 50 GB/s is one network card of 400 Gbit/s."""
+    unload_after: PositiveSeconds | None = None
+    """Idle time after which a replica unloads its model; the next request waits for it to be loaded. None: never."""
+    load_bandwidth: Bandwidth = 5e9
+    """Rate at which one replica loads its weights; 5 GB/s is one fast local disk."""
+
+
 class Pool(Part):
     """Equal nodes in each rack of a group; jobs are placed on pools."""
 
@@ -124,6 +167,8 @@ class Pool(Part):
     """A node described here; or `system`."""
     price: Dollars | None = None
     """Purchase price of one node, instead of the catalog's."""
+    serving: Serving | None = None
+    """How its GPUs serve a language model, whose name is in the streams that run on it."""
 
 
 class Rack(Part):

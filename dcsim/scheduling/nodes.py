@@ -28,6 +28,8 @@ class Request:
     """of each device"""
     cores: int = 0
     memory_bytes: float = 0.0
+    span: int = 1
+    """devices behind each of those that it asks for: the GPUs of one replica"""
 
     @property
     def simple(self) -> bool:

@@ -8,9 +8,10 @@ from math import ceil, inf
 import numpy as np
 
 from dcsim import __version__
+from dcsim.cluster.replicas import ReplicaServer
 from dcsim.facility.chain import FacilitySeries
 from dcsim.facility.embodied import ZERO, Band, of_entry
-from dcsim.results.account import Cells, PoolAccount, RunAccount, SiteAccount
+from dcsim.results.account import Cells, PoolAccount, RunAccount, ServingAccount, SiteAccount
 from dcsim.results.result import Result
 from dcsim.service import FloatArray, IntArray
 from dcsim.sim.model import Model
@@ -89,8 +90,8 @@ def _class_devices(model: Model) -> FloatArray:
     devices = np.zeros((len(model.fleet.classes), len(model.cluster.pools)))
     for row, kind in enumerate(model.fleet.classes):
         for pool in kind.lane.pools:
-            share = model.uses[kind.stream][pool.name].share
-            devices[row, pool.number] = share * max(kind.requests[pool.name].devices, 1)
+            share, request = model.uses[kind.stream][pool.name].share, kind.requests[pool.name]
+            devices[row, pool.number] = share * max(request.devices, 1) * request.span
     return devices
 
 
@@ -105,7 +106,7 @@ def _class_load(model: Model) -> FloatArray:
         per_node = {each.name: each.count for each in spec.kinds}.get(request.kind or "", 0)
         on_nodes = ceil(request.devices / per_node) if request.devices else 1
         for name, asked, there in (
-            (f"device {request.kind}", request.devices * request.share, per_node * nodes),
+            (f"device {request.kind}", request.devices * request.span * request.share, per_node * nodes),
             ("cores", request.cores * on_nodes, spec.cores * nodes),
             ("memory", request.memory_bytes * on_nodes, spec.memory_bytes * nodes),
         ):
@@ -218,9 +219,26 @@ def _pools(model: Model, sites: list[SiteAccount]) -> list[PoolAccount]:
                 down_s=model.node_down_s(pool.name),
                 price_usd=None if spec.price_usd is None else spec.price_usd * nodes + price,
                 embodied_kg=None if spec.embodied_kg is None else spec.embodied_kg.scaled(nodes).plus(embodied),
+                serving=_serving(model, pool.name),
             )
         )
     return accounts
+
+
+def _serving(model: Model, pool: str) -> ServingAccount | None:
+    """What the replicas of a pool have done; None for a pool without."""
+    if pool not in model.fleet.gaps:
+        return None
+    now = float(model.clock.now)
+    replicas = [
+        server for node in model.fleet.nodes[pool] for server in node.servers if isinstance(server, ReplicaServer)
+    ]
+    return ServingAccount(
+        gaps=model.fleet.gaps[pool],
+        preemptions=sum(replica.engine.preemptions for replica in replicas),
+        recomputed_tokens=sum(replica.engine.recomputed for replica in replicas),
+        resident_j=sum(replica.resident_j(now) for replica in replicas),
+    )
 
 
 def _weighted(values: FloatArray, weights: FloatArray) -> float:

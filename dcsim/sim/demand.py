@@ -7,7 +7,7 @@ gives its service times itself, and then the node described in the scenario give
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,9 +19,11 @@ from dcsim.cluster.nodes import DeviceKind, NodeSpec
 from dcsim.cluster.topology import PoolSpec
 from dcsim.errors import PlacementError, ScenarioError, nearest
 from dcsim.gpu import gpu_profile
-from dcsim.scenario.models import GivenService, Stream
+from dcsim.gpu.serving import Deployment, deploy
+from dcsim.scenario.models import GivenService, Serving, Stream
 from dcsim.scheduling.nodes import Request
-from dcsim.service import FloatArray, Service, ServiceProfile, TokenProfile
+from dcsim.scheduling.routes import UNLIMITED
+from dcsim.service import FloatArray, Service, ServiceProfile
 
 PowerCurve = Callable[[float], float]
 
@@ -48,6 +50,37 @@ class GivenProfile:
 
 
 @dataclass(frozen=True)
+class ReplicaProfile:
+    """Requests of a language model: what each asks of a replica at a full batch. Its latency is the engine's matter."""
+
+    where: str
+    """stream and pool, for messages"""
+    deployment: Deployment
+    devices: int = 1
+    slots: int = UNLIMITED
+    chip_curve_w: None = None
+
+    def draw(self, sizes: Mapping[str, FloatArray], count: int, generator: np.random.Generator) -> Service:
+        """PlacementError for a request without tokens, or with more than a replica takes."""
+        del generator
+        prompt, output = sizes["input_tokens"], sizes["output_tokens"]
+        if min(prompt.min(), output.min()) < 1.0:
+            raise PlacementError(
+                f"{self.where}: found a request without input or output tokens, want at least 1 of each"
+            )
+        most, found = self.deployment.most_tokens, int((prompt + output).max())
+        if found > most:
+            cache = self.deployment.limits.blocks * self.deployment.limits.block_tokens
+            why = f"the cache of a replica holds {cache:,}" if most == cache else "the context is limited to that"
+            raise PlacementError(
+                f"{self.where}: found a request of {found:,} tokens (input and output), want at most {most:,}: {why}"
+            )
+        nothing = np.broadcast_to(0.0, count)
+        decodes = self.deployment.options.decode_pool is None
+        return Service(self.deployment.occupancy_s(prompt, output, decodes=decodes), nothing, nothing, nothing)
+
+
+@dataclass(frozen=True)
 class Use:
     """How the jobs of one stream use one pool."""
 
@@ -61,11 +94,15 @@ class Use:
     """power of a shared device above idle against its total activity; None where jobs add their own watts"""
     host_activity: float
     """of the host's cores that one job keeps busy"""
+    replica: Deployment | None = None
+    """replica that serves it, for a language model on GPUs"""
+    entered: bool = True
+    """whether jobs start there; they come to a decode pool from a prefill pool"""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that its jobs must bring."""
-        if isinstance(self.profile, TokenProfile):
+        if self.replica is not None:
             return ("input_tokens", "output_tokens")
         return ("run_s",) if isinstance(self.profile, GivenProfile) else ()
 
@@ -75,10 +112,37 @@ class Use:
         return service._replace(chip_w=np.zeros(count)) if self.curve is not None else service
 
 
+def uses(name: str, stream: Stream, pools: Mapping[str, PoolSpec], catalog: Catalog, seed: int) -> dict[str, Use]:
+    """How stream `name` uses each pool that it runs on, in its order, and then the decode pools that it goes on to.
+
+    ScenarioError or PlacementError when it cannot.
+    """
+    found = {pool: use(name, stream, pools[pool], catalog, seed) for pool in stream.runs_on}
+    for pool, entered in list(found.items()):
+        goes_on = entered.replica.options.decode_pool if entered.replica is not None else None
+        if goes_on is None:
+            continue
+        where = f"racks: pool '{pool}': serving.decode_pool"
+        if goes_on not in pools:
+            raise ScenarioError(f"{where}: no pool '{goes_on}'{nearest(goes_on, pools)}")
+        second = use(name, stream, pools[goes_on], catalog, seed)
+        if goes_on in stream.runs_on or second.replica is None or second.replica.options.decode_pool is not None:
+            raise ScenarioError(
+                f"{where}: '{goes_on}' must be a pool of replicas that only decodes: no stream runs on it, "
+                "and it has no decode_pool"
+            )
+        if second.replica.options.max_outstanding is not None:
+            raise ScenarioError(f"{where}: '{goes_on}' must take in whatever comes, found max_outstanding")
+        found[goes_on] = replace(second, entered=False)
+    return found
+
+
 def use(name: str, stream: Stream, pool: PoolSpec, catalog: Catalog, seed: int) -> Use:
     """Find out how stream `name` uses `pool`. ScenarioError or PlacementError when it cannot."""
     where = f"streams.{name}"
     spec = pool.spec
+    if pool.serving is not None and (stream.model is None or stream.training is not None):
+        raise ScenarioError(f"{where}: pool '{pool.name}' serves a language model; give other jobs a pool of their own")
     if stream.needs.devices == 0:
         return _on_host(where, stream, pool)
     kind = _kind(where, stream, spec)
@@ -89,6 +153,10 @@ def use(name: str, stream: Stream, pool: PoolSpec, catalog: Catalog, seed: int) 
             f"{where}: model '{stream.model}' needs a catalog system; pool '{pool.name}' is described in place"
         )
     try:
+        model = catalog.get(stream.model, "model")
+        language = "kv_bytes_per_token" in model and stream.training is None
+        if kind.entry.kind == "gpu" and (language or pool.serving is not None):
+            return _served(where, pool, kind, deploy(model, kind.entry, _options(where, stream, pool)))
         return _modelled(stream, pool, kind, catalog, seed)
     except PlacementError as error:
         raise PlacementError(f"{where}: not on pool '{pool.name}': {error}") from None
@@ -151,6 +219,36 @@ def _host_activity(stream: Stream, spec: NodeSpec, service: GivenService | None)
     return stream.needs.cores / spec.cores * (service.utilisation if service else 1.0)
 
 
+def _options(where: str, stream: Stream, pool: PoolSpec) -> Serving:
+    """The pool's own options, or the defaults with what the stream says about how its model runs."""
+    written, needs = pool.serving, stream.needs
+    if needs.cores or needs.memory or needs.share < 1.0:
+        raise ScenarioError(f"{where}.needs: requests of a language model hold nothing but their replica")
+    if written is None:
+        limit = {} if stream.batch is None else {"max_sequences": stream.batch}
+        return Serving(devices=needs.devices, precision=stream.precision, **limit)
+    for key, found, clear in (
+        ("batch", stream.batch, stream.batch is None),
+        ("precision", stream.precision, stream.precision in {None, written.precision}),
+        ("needs.devices", needs.devices, needs.devices in {1, written.devices}),
+    ):
+        if not clear:
+            raise ScenarioError(f"{where}.{key}: found {found}, but pool '{pool.name}' says it in its `serving`")
+    return written
+
+
+def _served(where: str, pool: PoolSpec, kind: DeviceKind, replica: Deployment) -> Use:
+    if replica.devices > kind.count:
+        raise PlacementError(
+            f"a replica on {replica.devices} GPUs does not fit a node of {kind.count} x {kind.name}; "
+            "all of them must be in one node"
+        )
+    slots = replica.options.max_outstanding or UNLIMITED
+    profile = ReplicaProfile(f"{where}: on pool '{pool.name}'", replica, slots=slots)
+    request = Request(1, kind.name, span=replica.devices)
+    return Use(profile, request, 1.0, 1.0, None, 0.0, replica)
+
+
 def _modelled(stream: Stream, pool: PoolSpec, kind: DeviceKind, catalog: Catalog, seed: int) -> Use:
     assert stream.model is not None
     assert kind.entry is not None
@@ -182,6 +280,11 @@ def _modelled(stream: Stream, pool: PoolSpec, kind: DeviceKind, catalog: Catalog
     curve = curves.table(curve_w.tolist()) if share < 1.0 and curve_w is not None else None
     request = Request(max(needs.devices, profile.devices), kind.name, share, needs.cores, needs.memory)
     return Use(profile, request, share, share, curve, 0.0)
+
+
+def served(uses: Mapping[str, Mapping[str, Use]]) -> bool:
+    """Whether any pool serves a language model."""
+    return any(use.replica is not None for by_pool in uses.values() for use in by_pool.values())
 
 
 def shared(uses: Mapping[str, Mapping[str, Use]]) -> bool:

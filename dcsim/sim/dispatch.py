@@ -17,6 +17,7 @@ from math import fsum, inf
 
 from simpy.events import Event
 
+from dcsim.cluster.replicas import ReplicaServer
 from dcsim.errors import ScenarioError, nearest
 from dcsim.results.recorder import JobTable
 from dcsim.scheduling.nodes import Node, Nodes
@@ -44,6 +45,8 @@ class Dispatcher:
         self._arrivals: dict[int, Callable[[int], None]] = {}  # by number of the class
         for pool in self.pools:
             pool.finish = self._finisher(pool)
+            if pool.decode is not None:
+                pool.pass_on = self._passer(pool, pool.decode)
 
     @property
     def in_order(self) -> bool:
@@ -353,6 +356,30 @@ class Dispatcher:
     def _next_lane(self, pool: Pool) -> Lane:
         return min((lane for lane in pool.lanes if lane.waiting), key=lambda lane: lane.waiting[0])
 
+    # ------------------------------------------------------------ from a prefill pool to a decode pool
+
+    def _passer(self, pool: Pool, decode: Pool) -> Callable[[ReplicaServer, int], None]:
+        """What a prefill replica of `pool` calls with a job that has its first token: its cache moves to `decode`."""
+        table, clock, placements = self.table, self.clock, (pool.placement, decode.placement)
+        prefill, route = (placement for placement in placements if isinstance(placement, Slots))
+
+        def receive(job: int) -> None:
+            server = route.take()
+            if server is None:  # all of them are down
+                self._requeue(job)
+                self._serve(pool)
+            else:
+                self._admit(decode, job, [server])
+
+        def pass_on(server: ReplicaServer, job: int) -> None:
+            table.pass_on(job, clock._now, table.demands[pool.name].seconds[job])
+            clock.call_at(clock._now + server.deployment.transfer_s(table.input_tokens[job]), receive, job)
+            prefill.give(server)
+            if pool.queued:
+                self._serve(pool)
+
+        return pass_on
+
     # ------------------------------------------------------------ outages
 
     def take_down(self, pool: Pool, node: Node) -> None:
@@ -389,6 +416,10 @@ class Dispatcher:
             self._arm(pool, server, before_s)
             pool.placement.give(server)
         table.cut_short(job, now, work_s)
-        kind = self.classes[table.job_class[job]]
-        insort(kind.lane.waiting, (table.arrival_of(job), job))
+        self._requeue(job)
+
+    def _requeue(self, job: int) -> None:
+        """A job that has started waits again, where its arrival puts it."""
+        kind = self.classes[self.table.job_class[job]]
+        insort(kind.lane.waiting, (self.table.arrival_of(job), job))
         self._entered_queue(kind)

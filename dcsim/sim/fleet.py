@@ -8,13 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from dcsim.cluster.ledger import Cell
+from dcsim.cluster.replicas import PassOn, ReplicaColumns, ReplicaServer
 from dcsim.cluster.servers import NoWatts, ProfileServer, SharedColumns, SharedServer, SharedUse
 from dcsim.cluster.topology import Cluster, PoolSpec
-from dcsim.errors import PlacementError
+from dcsim.errors import PlacementError, ScenarioError
+from dcsim.gpu.serving import Deployment
+from dcsim.results.histogram import Histogram
 from dcsim.results.recorder import JobTable
 from dcsim.scenario.models import Scenario
 from dcsim.scheduling.nodes import NODE_RULES, Node, Nodes, Request
 from dcsim.scheduling.orders import ORDERS
+from dcsim.scheduling.routes import ROUTES, UNLIMITED
 from dcsim.scheduling.slots import PLACEMENTS, Slots
 from dcsim.service import FloatArray, IntArray, Server
 from dcsim.sim.demand import Use, slots_of
@@ -48,13 +52,23 @@ class Fleet:
                 strict=True,
             )
         ]
+        self.gaps: dict[str, Histogram] = {}
+        """pool of replicas -> times between the tokens of its requests"""
         self._shared: dict[str, dict[int, SharedUse]] = {pool.name: {} for pool in cluster.pools}
         self._hosted: dict[str, dict[int, SharedUse]] = {pool.name: {} for pool in cluster.pools}
         self.nodes: dict[str, list[Node]] = {}
         self.pools: list[Pool] = []
         for number, spec in enumerate(cluster.pools):
-            self.nodes[spec.name] = self._build_nodes(spec)
-            self.pools.append(self._build_pool(number, spec, scenario.scheduling.placement))
+            replica = self._replica(spec.name)
+            self.nodes[spec.name] = self._build_nodes(spec) if replica is None else self._build_replicas(spec, replica)
+            rule = scenario.scheduling.placement
+            self.pools.append(
+                self._build_pool(number, spec, rule) if replica is None else self._build_routes(number, spec, replica)
+            )
+        for live in self.pools:
+            replica = self._replica(live.name)
+            if replica is not None and replica.options.decode_pool is not None:
+                live.decode = self.pool(replica.options.decode_pool)
         self.classes: list[JobClass] = []
         self._lanes: dict[tuple[str, ...], Lane] = {}
         self._queues = {
@@ -63,7 +77,7 @@ class Fleet:
         }
         self._numbers: dict[tuple[str, int, str], int] = {}
         self._spread = {
-            name: list(self.uses[name]) for name, stream in scenario.streams.items() if stream.route == "spread"
+            name: list(stream.runs_on) for name, stream in scenario.streams.items() if stream.route == "spread"
         }
         for name in scenario.streams:
             for pool in self._spread.get(name, [_ANY]):
@@ -98,13 +112,13 @@ class Fleet:
     def _class(self, stream: str, devices: int, only: str) -> int:
         key = (stream, devices, only)
         if key not in self._numbers:
-            uses = self.uses[stream] if only == _ANY else {only: self.uses[stream][only]}
+            uses = self.uses[stream] if only == _ANY else self._way(stream, only)
             number = len(self.classes)
             requests = {
                 name: use.request if devices == _AS_USED else replace(use.request, devices=devices)
                 for name, use in uses.items()
             }
-            lane = self._lane(tuple(uses))
+            lane = self._lane(tuple(name for name, use in uses.items() if use.entered))
             for pool in lane.pools:
                 use, spec = uses[pool.name], self.cluster.pools[pool.number].spec
                 _check_fit(stream, pool, self.cluster.pools[pool.number], requests[pool.name])
@@ -114,6 +128,12 @@ class Fleet:
             self.classes.append(JobClass(stream, lane, requests, self._queues[stream]))
             self._numbers[key] = number
         return self._numbers[key]
+
+    def _way(self, stream: str, pool: str) -> dict[str, Use]:
+        """How a job of `stream` that starts on `pool` uses it and the pool where it goes on."""
+        first = self.uses[stream][pool]
+        goes_on = first.replica.options.decode_pool if first.replica is not None else None
+        return {pool: first} | ({} if goes_on is None else {goes_on: self.uses[stream][goes_on]})
 
     def _lane(self, names: tuple[str, ...]) -> Lane:
         if names not in self._lanes:
@@ -153,6 +173,55 @@ class Fleet:
                 host = SharedServer(first, node, cell, host_columns, self._hosted[pool.name], counted)
             nodes.append(Node(node, devices, host, float(spec.cores), spec.memory_bytes))
         return nodes
+
+    def _replica(self, pool: str) -> Deployment | None:
+        """The replica that a pool consists of, None for a pool of single devices. ScenarioError for two sorts."""
+        found = {name: by_pool[pool].replica for name, by_pool in self.uses.items() if pool in by_pool}
+        first, *others = found or {"": None}
+        for other in others:
+            if found[other] != found[first]:
+                raise ScenarioError(
+                    f"streams.{other}: found other jobs than those of streams.{first} on pool '{pool}', "
+                    "which serves one language model in one way, want a pool of their own"
+                )
+        return found.get(first)
+
+    def _build_replicas(self, pool: PoolSpec, replica: Deployment) -> list[Node]:
+        """Nodes with as many replicas on each as fit; what is left of its GPUs stays idle."""
+        cluster, table = self.cluster, self.table
+        columns = ReplicaColumns(
+            table.input_tokens,
+            table.output_tokens,
+            table.demands[pool.name].seconds,
+            table.start_s,
+            table.first_s,
+            table.curve_j,
+            table.host_j,
+            table.used_s,
+        )
+        (kind,) = pool.spec.kinds
+        gaps = self.gaps[pool.name] = Histogram()
+        continues = any(pool.name in by_pool and not by_pool[pool.name].entered for by_pool in self.uses.values())
+        passes = None if replica.options.decode_pool is None else self._passer(pool.name)
+        firsts = np.searchsorted(cluster.device_node, pool.nodes)
+        nodes: list[Node] = []
+        for node, first in zip(pool.nodes.tolist(), firsts.tolist(), strict=True):
+            cell = self.cells[cluster.node_cell[node]]
+            servers: list[Server] = [
+                ReplicaServer(index, node, cell, replica, columns, gaps, continues=continues, pass_on=passes)
+                for index in range(first, first + kind.count - replica.devices + 1, replica.devices)
+            ]
+            nodes.append(Node(node, {kind.name: servers}, None, float(pool.spec.cores), pool.spec.memory_bytes))
+        return nodes
+
+    def _passer(self, pool: str) -> PassOn:
+        return lambda server, job: self.pool(pool).pass_on(server, job)
+
+    def _build_routes(self, number: int, pool: PoolSpec, replica: Deployment) -> Pool:
+        options = replica.options
+        servers = [server for node in self.nodes[pool.name] for server in node.servers]
+        route = ROUTES.get(options.route)
+        return Pool(pool.name, number, route(servers, options.max_outstanding or UNLIMITED))
 
     def _build_pool(self, number: int, pool: PoolSpec, rule: str) -> Pool:
         """Slots where every job of the pool takes equal slots of one device kind, else placement by node.

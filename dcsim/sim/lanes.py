@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
+from dcsim.cluster.replicas import ReplicaServer
 from dcsim.scheduling.nodes import Nodes, Request
 from dcsim.scheduling.slots import Slots
 from dcsim.service import Server
@@ -23,6 +24,10 @@ class Pool:
         """how many jobs have ended here"""
         self.lanes: list[Lane] = []
         self.finish: Callable[[Server], None]
+        self.decode: Pool | None = None
+        """pool of decode replicas where the jobs of its prefill replicas go on"""
+        self.pass_on: Callable[[ReplicaServer, int], None]
+        """what a prefill replica calls with a job that goes on"""
 
 
 class Lane:

@@ -38,10 +38,8 @@ class Model:
         self.scenario, self.catalog, self.seed, self.folder = scenario, catalog, seed, folder
         self.clock = Clock()
         self.cluster = topology.build(scenario, catalog)
-        self.uses = {
-            name: {pool: demand.use(name, stream, self.pool(pool), catalog, seed) for pool in stream.runs_on}
-            for name, stream in scenario.streams.items()
-        }
+        pools = {pool.name: pool for pool in self.cluster.pools}
+        self.uses = {name: demand.uses(name, stream, pools, catalog, seed) for name, stream in scenario.streams.items()}
         self._replays = {
             name: list(self._read(name))
             for name, stream in scenario.streams.items()
@@ -50,7 +48,10 @@ class Model:
         for name in scenario.streams:
             self._check(name)
         self.table = JobTable(
-            [pool.name for pool in self.cluster.pools], demand.shared(self.uses), demand.hosted(self.uses)
+            [pool.name for pool in self.cluster.pools],
+            demand.shared(self.uses),
+            demand.hosted(self.uses),
+            demand.served(self.uses),
         )
         self.fleet = Fleet(self.cluster, self.table, self.uses, scenario, self._gangs())
         self.dispatcher = Dispatcher(self.clock, self.table, self.fleet.pools, self.fleet.classes)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dcsim.errors import DcsimError, nearest
-from dcsim.validation import catalog, chip, datacenter, queueing
+from dcsim.validation import catalog, chip, datacenter, gpu, queueing, serving
 from dcsim.validation.case import Area
 
-AREAS: dict[str, Area] = {area.name: area for area in (queueing.AREA, datacenter.AREA, chip.AREA, catalog.AREA)}
+_RUNNING = (queueing.AREA, datacenter.AREA, chip.AREA, gpu.AREA, serving.AREA, catalog.AREA)
+AREAS: dict[str, Area] = {area.name: area for area in _RUNNING}
 
 #: areas whose cases can be recognised but not run: area -> kinds
 PLANNED: dict[str, frozenset[str]] = {
-    "gpu": frozenset({"gpu"}),
-    "serving": frozenset({"serving"}),
     "scheduling": frozenset(
         {
             "backfill",

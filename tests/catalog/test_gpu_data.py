@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from dcsim import catalog
 from dcsim.catalog import Catalog, Entry
-from dcsim.gpu.roofline import BYTES_PER_VALUE, precisions
+from dcsim.gpu import power
+from dcsim.gpu.roofline import BYTES_PER_VALUE, in_format, precisions
 
 _GPU_KEYS = (
     *("memory_bytes", "memory_bytes_per_s", "tdp_w", "idle_w", "awake_w", "peak_w", "power_exponent"),
-    *("decode_power_share", "training_power_share", "host_active_w", "compute_efficiency"),
-    *("memory_efficiency", "decode_memory_efficiency", "prefill_efficiency", "gather_efficiency"),
+    *("sleep_w", "clock_exponent", "training_power_share", "host_active_w", "colocation_slowdown"),
+    *("compute_efficiency", "memory_efficiency", "expert_memory_efficiency", "gather_efficiency"),
+    *(
+        "diffusion_efficiency",
+        "layer_s",
+        "expert_layer_s",
+        "step_s",
+        "sample_s",
+        "eager_layer_s",
+        "eager_expert_layer_s",
+    ),
     *("launch_s", "host_call_s", "link_bytes_per_s", "link_latency_s", "price_usd", "embodied_kg"),
 )
 _GPUS = (
@@ -51,11 +60,11 @@ def test_gpu_is_complete_and_plausible(known: Catalog, name: str) -> None:
     assert "fp16" in precisions(gpu)
     assert 0 < gpu["idle_w"] < gpu["awake_w"] < gpu["peak_w"] <= 1.03 * gpu["tdp_w"]
     assert gpu.get("power_floor_w", gpu["awake_w"]) >= gpu["awake_w"]
-    for key in ("compute_efficiency", "memory_efficiency", "decode_memory_efficiency", "prefill_efficiency"):
-        assert 0 < gpu[key] < 1
-    table = gpu.array("decode_power_share")
-    assert np.all(np.diff(table, axis=0) > 0)
-    assert gpu["idle_w"] / gpu["tdp_w"] < table[0, 1] < table[-1, 1] <= 1
+    for precision in precisions(gpu):
+        for key in ("compute_efficiency", "memory_efficiency"):
+            assert 0 < in_format(gpu, key, precision) <= 0.95
+    busy = power.busy(gpu)
+    assert gpu["awake_w"] <= busy(0.0, 0.0) < busy(0.05, 0.5) < busy(1.0, 1.0) <= 1.03 * gpu["tdp_w"]
     embodied = gpu.quantity("embodied_kg")
     assert embodied.si_low is not None
     assert embodied.si_high is not None
@@ -140,20 +149,31 @@ def test_language_models_and_their_cache(known: Catalog, name: str, layers: int,
     assert model["parameters"] == pytest.approx(12 * layers * model["model_width"] ** 2, rel=0.65)
 
 
-def test_measured_operating_points_name_gpus_of_the_catalog(known: Catalog) -> None:
-    """itl_base_GPU_xN_PRECISION_s, its slope, and the power of the same runs."""
-    found = 0
-    for name in known.names("model"):
-        model = known.get(name)
-        for key in [key for key in model if key.startswith("itl_base_")]:
-            point = key.removeprefix("itl_base_").removesuffix("_s")
-            gpu, count, precision = point.rsplit("_", 2)
-            assert precision in precisions(known.get(gpu, "gpu"))
-            assert int(count.removeprefix("x")) >= 1
-            assert 1e-3 < model[key] < 0.1
-            assert 1e-5 < model[f"itl_per_sequence_{point}_s"] < 1e-3
-            found += 1
-    assert found >= 9
+@pytest.mark.parametrize(
+    ("name", "active_share"),
+    [
+        ("qwen3-30b-a3b", 3.3 / 30.5),
+        ("qwen3-235b-a22b", 22 / 235),
+        ("qwen3-coder-480b-a35b", 35 / 480),
+        ("deepseek-v3", 37 / 671),
+        ("llama-4-scout", 17 / 109),
+        ("llama-4-maverick", 17 / 400),
+    ],
+)
+def test_experts_add_up(known: Catalog, name: str, active_share: float) -> None:
+    """Active = all but the experts that a token does not take; the published shares are rounded."""
+    model = known.get(name)
+    one = model["expert_layers"] * model["expert_parameters"]
+    active = model["parameters"] - one * (model["experts"] - model["experts_per_token"])
+    assert model["active_parameters"] == pytest.approx(active, rel=0.02)
+    assert active / model["parameters"] == pytest.approx(active_share, rel=0.05)
+    assert 0 < model["routing_exponent"] <= 1
+
+
+def test_published_names_of_models_are_unique(known: Catalog) -> None:
+    """A name under which measurements list a model leads to one entry."""
+    names = [hub for name in known.names("model") for hub in known.get(name).facts.get("hub", [])]
+    assert len(names) == len(set(names)) > 20
 
 
 def test_resnet_and_dlrm(known: Catalog) -> None:

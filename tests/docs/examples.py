@@ -26,7 +26,9 @@ from dcsim.cli import call
 os.environ.setdefault("MPLBACKEND", "agg")
 
 ROOT = Path(__file__).parents[2]
-NAMES = {"README.md", "tutorial.md", "energy.md", "gpu.md", "python.md", "catalog.md", "chip.md", "one_job.md"}
+NAMES = {
+    "README.md", "tutorial.md", "energy.md", "gpu.md", "serving.md", "python.md", "catalog.md", "chip.md", "one_job.md",
+}  # fmt: skip
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))

@@ -22,19 +22,27 @@ toy-gpu:
     memory_bytes: {value: 1, unit: GB, source: test, grade: measured}
     memory_bytes_per_s: {value: 100, unit: GB/s, source: test, grade: measured}
     tdp_w: {value: 100, unit: W, source: test, grade: measured}
+    sleep_w: {value: 2, unit: W, source: test, grade: measured}
     idle_w: {value: 10, unit: W, source: test, grade: measured}
     awake_w: {value: 20, unit: W, source: test, grade: measured}
     peak_w: {value: 100, unit: W, source: test, grade: measured}
     power_exponent: {value: 2, unit: "1", source: test, grade: measured}
-    decode_power_share: {value: [[2, 0.4], [4, 0.6]], unit: "1", source: test, grade: measured}
+    clock_exponent: {value: 3, unit: "1", source: test, grade: measured}
+    colocation_slowdown: {value: 0.5, unit: "1", source: test, grade: measured}
+    diffusion_efficiency: {value: 0.25, unit: "1", source: test, grade: measured}
     training_power_share: {value: 0.9, unit: "1", source: test, grade: measured}
     host_active_w: {value: 8, unit: W, source: test, grade: measured}
     compute_efficiency: {value: 0.5, unit: "1", source: test, grade: measured}
     memory_efficiency: {value: 0.5, unit: "1", source: test, grade: measured}
-    decode_memory_efficiency: {value: 0.5, unit: "1", source: test, grade: measured}
-    prefill_efficiency: {value: 0.5, unit: "1", source: test, grade: measured}
     gather_efficiency: {value: 0.25, unit: "1", source: test, grade: measured}
     launch_s: {value: 10, unit: us, source: test, grade: measured}
+    step_s: {value: 1, unit: ms, source: test, grade: measured}
+    layer_s: {value: 10, unit: us, source: test, grade: measured}
+    expert_layer_s: {value: 20, unit: us, source: test, grade: measured}
+    eager_layer_s: {value: 300, unit: us, source: test, grade: measured}
+    eager_expert_layer_s: {value: 200, unit: us, source: test, grade: measured}
+    expert_memory_efficiency: {value: 0.5, unit: "1", source: test, grade: measured}
+    sample_s: {value: 1, unit: ns, source: test, grade: measured}
     host_call_s: {value: 100, unit: us, source: test, grade: measured}
     link_bytes_per_s: {value: 10, unit: GB/s, source: test, grade: measured}
     link_latency_s: {value: 5, unit: us, source: test, grade: measured}
@@ -70,19 +78,15 @@ toy-talker:
     kv_tokens_per_sequence: {value: 500, unit: tokens, source: test, grade: measured}
     default_batch: {value: 64, unit: "1", source: test, grade: measured}
     training_mfu: {value: 0.4, unit: "1", source: test, grade: measured}
-toy-fitted:
+toy-painter:
   kind: model
-  title: The same with a measured time between tokens and power on one toy GPU
-  is: {task: language, forms: [dense], dtype: fp16}
+  title: Toy diffusion model of 10 layers in 4 steps, run kernel by kernel
+  is: {task: image-generation, forms: [dense], dtype: fp16, eager: true}
   numbers:
-    parameters: {value: 100e6, unit: parameters, source: test, grade: measured}
+    parameters: {value: 1e6, unit: parameters, source: test, grade: measured}
     layers: {value: 10, unit: layers, source: test, grade: measured}
-    model_width: {value: 1000, unit: "1", source: test, grade: measured}
-    kv_bytes_per_token: {value: 40, unit: kB, source: test, grade: measured}
-    kv_tokens_per_sequence: {value: 500, unit: tokens, source: test, grade: measured}
-    itl_base_toy-gpu_x1_fp16_s: {value: 6, unit: ms, source: test, grade: fitted}
-    itl_per_sequence_toy-gpu_x1_fp16_s: {value: 0.5, unit: ms, source: test, grade: fitted}
-    decode_power_share_toy-gpu_x1_fp16: {value: [[1, 0.5], [3, 0.7]], unit: "1", source: t, grade: fitted}
+    passes: {value: 4, unit: "1", source: test, grade: measured}
+    flop_per_sample: {value: 10, unit: GFLOP, source: test, grade: measured}
 toy-spiker:
   kind: model
   title: A network in spiking form only

@@ -66,8 +66,8 @@ def test_chat_costs_what_chat_costs(hybrid):
     assert len(done) > 10_000
     per_token = chat["energy_facility_loaded_j"].sum() / done["output_tokens"].sum()
     added = chat["energy_chip_marginal_j"].sum() / done["output_tokens"].sum()
-    # an 8B model on H100s at a fifth of their slots: tenths of a joule a token, idle power and cooling included
-    assert 0.05 < added < per_token < 2.0
+    # an 8B model on H100s that mostly wait with the model loaded, idle power and cooling included
+    assert 0.05 < added < per_token < 3.0
     assert (done["ttft_s"] < done["latency_s"]).all()
     assert done["ttft_s"].median() == pytest.approx(0.04, abs=0.03)
     # tokens after the first take what is left of the latency

@@ -59,12 +59,12 @@ def test_cases_of_areas_that_are_not_named_are_left_out(tmp_path: Path) -> None:
 
 
 def test_an_area_to_come_is_skipped_unless_named(tmp_path: Path) -> None:
-    report = validate(tmp_path, a=FRONTIER, b={"kind": "serving", "id": "chat"})
+    report = validate(tmp_path, a=FRONTIER, b={"kind": "easy_nodes", "id": "small"})
     assert {row.status for row in report.rows} == {"passed", "skipped"}
     assert report.exit_code == 0
-    named = run(["serving"], tmp_path)
+    named = run(["scheduling"], tmp_path)
     assert (only(named).status, named.exit_code) == ("failed", 1)
-    assert "serving" in only(named).note
+    assert "scheduling" in only(named).note
 
 
 def test_an_area_to_come_without_cases_ran_nothing() -> None:
