@@ -73,6 +73,27 @@ class SampledProfile:
         return Service(seconds, self.chip_j[rows] / seconds, np.full(count, self.board_w), np.full(count, self.host_w))
 
 
+@dataclass(frozen=True)
+class TokenProfile:
+    """Language-model requests at measured rates: seconds = per_input n + per_output m for n tokens in and m out."""
+
+    per_input_s: float
+    per_output_s: float
+    chip_w: float
+    """power that one request adds at its chips, above their idle power, W"""
+    slots: int
+    devices: int
+    detail: Mapping[str, float] = field(default_factory=dict)
+    chip_curve_w: None = None
+
+    def draw(self, sizes: Mapping[str, npt.NDArray[np.float64]], count: int, generator: np.random.Generator) -> Service:
+        """Deterministic in the sizes `input_tokens` and `output_tokens`."""
+        del generator
+        seconds = self.per_input_s * sizes["input_tokens"] + self.per_output_s * sizes["output_tokens"]
+        nothing = np.zeros(count)
+        return Service(seconds, np.full(count, self.chip_w), nothing, nothing)
+
+
 class Server(Protocol):
     """One device, as the dispatcher sees it. Jobs are numbers; what each asks stands in its pool's demand.
 

@@ -36,13 +36,10 @@ def profile(model: Entry, chip: Entry, max_chips: int | None) -> TokenProfile:
     static_w = chip["static_w"] * devices
     busy_w = min(measured_w, chip.get("active_w", measured_w) * devices)
     return TokenProfile(
-        base_s=0.0,
         per_input_s=1.0 / model.get(f"prefill_tokens_per_s_{name}", rate),
-        per_input2_s=0.0,
         per_output_s=model.get(f"inter_token_s_{name}", users / rate),
         chip_w=max(0.0, busy_w - static_w) / users,
         slots=users,
-        chip_curve_w=None,
         devices=devices,
         detail={"measured_j_per_token": measured_w / rate, "chip_j_per_token": busy_w / rate},
     )

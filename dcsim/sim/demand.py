@@ -23,7 +23,7 @@ from dcsim.gpu.serving import Deployment, deploy
 from dcsim.scenario.models import GivenService, Serving, Stream
 from dcsim.scheduling.nodes import Request
 from dcsim.scheduling.routes import UNLIMITED
-from dcsim.service import FloatArray, Service, ServiceProfile
+from dcsim.service import FloatArray, Service, ServiceProfile, TokenProfile
 
 PowerCurve = Callable[[float], float]
 
@@ -102,7 +102,7 @@ class Use:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that its jobs must bring."""
-        if self.replica is not None:
+        if self.replica is not None or isinstance(self.profile, TokenProfile):
             return ("input_tokens", "output_tokens")
         return ("run_s",) if isinstance(self.profile, GivenProfile) else ()
 

@@ -181,10 +181,10 @@ class Model:
                     "the name of a size table or {input_tokens: ..., output_tokens: ...}"
                 )
             for key in ("ttft", "tpot"):
-                if getattr(stream.slo, key) is not None and "output_tokens" not in use.columns:
+                if getattr(stream.slo, key) is not None and use.replica is None:
+                    why = "times whole requests only" if "output_tokens" in use.columns else "generates no tokens"
                     raise ScenarioError(
-                        f"streams.{name}.slo.{key}: model '{stream.model}' generates no tokens on pool '{pool}', "
-                        "want latency"
+                        f"streams.{name}.slo.{key}: model '{stream.model}' {why} on pool '{pool}', want latency"
                     )
 
     def _gangs(self) -> set[str]:
