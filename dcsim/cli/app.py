@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from dcsim.cli import bench, catalog, new, output, replay, run, schema, validate
+from dcsim.cli import bench, catalog, gpu, new, output, replay, run, schema, validate
 from dcsim.errors import DcsimError
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -34,6 +34,7 @@ app.command("replay")(replay.command)
 app.command("validate")(validate.command)
 app.command("bench")(bench.command)
 app.command("schema")(schema.command)
+app.add_typer(gpu.app, name="gpu")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(new.app, name="new")
 

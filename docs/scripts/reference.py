@@ -20,6 +20,7 @@ from typer.main import get_command
 
 from dcsim import units
 from dcsim.cli.app import app
+from dcsim.report import gpu_summary
 from dcsim.results import columns, keys
 from dcsim.scenario import models
 from dcsim.scenario.fields import Measure
@@ -56,8 +57,9 @@ def _columns(table: tuple[columns.Column, ...]) -> Callable[[], str]:
     return lambda: _table(("column", "type", "unit", "meaning"), rows)
 
 
-def _summary() -> str:
-    return _table(("key", "unit", "meaning"), [(f"`{key.path}`", key.unit, key.meaning) for key in keys.SUMMARY])
+def _keys(listed: tuple[keys.Key, ...]) -> Callable[[], str]:
+    rows = [(f"`{key.path}`", key.unit, key.meaning) for key in listed]
+    return lambda: _table(("key", "unit", "meaning"), rows)
 
 
 # ---------------------------------------------------------------- scenario
@@ -195,7 +197,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "attempts": _columns(columns.ATTEMPTS),
     "racks": _columns(columns.RACKS),
     "facility": _columns(columns.FACILITY),
-    "summary": _summary,
+    "summary": _keys(keys.SUMMARY),
+    "gpu-llm": _keys(gpu_summary.LANGUAGE),
+    "gpu-batch": _keys(gpu_summary.BATCH),
+    "gpu-training": _keys(gpu_summary.TRAINING),
     "scenario": _scenario,
     "policies": lambda: _names(ORDERS.names()),
     "placements": lambda: _names(PLACEMENTS.names()),
