@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf, isnan, nan
-from typing import NamedTuple
 
 from dcsim.cluster.ledger import Cell
-from dcsim.gpu.engine import Engine, Request
+from dcsim.gpu.decoding import Request
+from dcsim.gpu.engine import Engine
 from dcsim.gpu.serving import Deployment
-from dcsim.gpu.steps import Work
 from dcsim.results.histogram import Histogram
 
 
-class ReplicaColumns(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ReplicaColumns:
     """Columns by job number: those that a replica reads, and those that it writes."""
 
     input_tokens: array[int]
@@ -52,19 +53,19 @@ class ReplicaServer:
     __slots__ = (
         "_chip_w",
         "_continues",
+        "_devices",
         "_draw_w",
         "_ended",
         "_held",
         "_host_w",
         "_loaded_since_s",
-        "_others",
         "_pass_on",
+        "_prefix_hit",
         "_resident_j",
         "_runs",
         "_since_s",
         "_turn_s",
         "_unload_after_s",
-        "_work",
         "cell",
         "columns",
         "deployment",
@@ -99,7 +100,6 @@ class ReplicaServer:
         self.next_event_s = inf
         self.power_w = 0.0
         self._chip_w = 0.0  # part of it at the chips
-        self._work: Work | None = None  # what that is the power of
         self._runs = False
         self._since_s = 0.0  # of what has not been booked
         self._ended: list[int] = []  # jobs that have ended at this instant and have not been told, the first last
@@ -108,7 +108,8 @@ class ReplicaServer:
         self._loaded_since_s = nan  # nan: it is not
         self._resident_j = 0.0
         self._unload_after_s = deployment.options.unload_after or inf
-        self._draw_w, self._host_w, self._others = deployment.power_w, deployment.host_w, deployment.devices - 1.0
+        self._draw_w, self._host_w, self._devices = deployment.power_w, deployment.host_w, deployment.devices
+        self._prefix_hit = deployment.options.prefix_hit
         self._load(0.0)
 
     # ------------------------------------------------------------ the Server protocol
@@ -120,36 +121,44 @@ class ReplicaServer:
             if not self._held and self._turn_s == inf:
                 self._turn_s = time_s + self.deployment.load_s
             self._held.append(job)
+            self._update(time_s)
+        elif self._join(time_s, job):
+            self._update(time_s)
         else:
-            self._join(time_s, job)
-        self._update(time_s)
+            self.next_event_s = self.engine.next_s
 
     def advance(self, time_s: float, hand_over: bool) -> int:  # noqa: ARG002  (power follows every start and end)
         """Do what is due; return one of the jobs that have ended at this instant, -1 when there is none."""
-        engine, ended = self.engine, self._ended
+        ended = self._ended
         if not ended:
-            passed: list[int] = []
-            if time_s >= engine.next_s:
-                self._book(time_s)
-                engine.advance()
-                if engine.first or engine.ended:
-                    passed = self._collect(time_s)
-            elif isnan(self._loaded_since_s):
+            ended.extend(reversed(self.turn(time_s)))
+            if not ended:
+                return -1
+        job = ended.pop()
+        self.next_event_s = time_s if ended else min(self.engine.next_s, self._turn_s)
+        return job
+
+    def turn(self, time_s: float) -> list[int]:
+        """Do what is due; return the jobs that have ended: `advance` for all of them at once."""
+        engine = self.engine
+        if time_s < engine.next_s:
+            if isnan(self._loaded_since_s):
                 self._load(time_s)
             else:
                 self._unload(time_s)
             self._update(time_s)
-            if passed and self._pass_on is not None:
-                for job in passed:
-                    self._pass_on(self, job)
-            if not ended:
-                return -1
-        job = ended.pop()
-        if ended:
-            self.next_event_s = time_s
-        else:
-            self._arm()
-        return job
+            return []
+        span = time_s - self._since_s
+        self._since_s = time_s
+        engine.advance(span, self._chip_w * span)
+        self._update(time_s)
+        if not engine.ended:
+            return []
+        jobs = [request.job for request in engine.ended]
+        for request in engine.ended:
+            self._write(request, request.busy_s, request.energy_j)
+        engine.ended.clear()
+        return jobs if self._pass_on is None else self._passed_on(jobs, self._pass_on)
 
     def release(self, time_s: float) -> None:
         """Nothing to do: power follows every start and end."""
@@ -158,7 +167,6 @@ class ReplicaServer:
         """Run at `factor` > 0 of full speed and dynamic power."""
         self._book(time_s)
         self.engine.set_speed(time_s, factor)
-        self._work = None
         self._update(time_s)
 
     def left(self, time_s: float, job: int) -> float:
@@ -174,7 +182,8 @@ class ReplicaServer:
             self._held.remove(job)
         else:
             self._book(time_s)
-            self._write(self.engine.evict(time_s, job))
+            request = self.engine.evict(time_s, job)
+            self._write(request, *self.engine.used(request))
         if isnan(columns.start_s[job]):  # it never ran
             columns.start_s[job] = time_s
         columns.first_s[job] = nan
@@ -193,8 +202,7 @@ class ReplicaServer:
         """Book what the jobs have used so far."""
         self._book(time_s)
         for request in self.engine.requests.values():
-            self.engine.settle(request)
-            self._write(request)
+            self._write(request, *self.engine.used(request))
 
     # ------------------------------------------------------------ what else can be asked
 
@@ -212,34 +220,31 @@ class ReplicaServer:
 
     # ------------------------------------------------------------ jobs
 
-    def _join(self, time_s: float, job: int) -> None:
+    def _join(self, time_s: float, job: int) -> bool:
+        """Give `job` to the engine; whether that has planned its iterations anew."""
         columns = self.columns
         prompt, output = columns.input_tokens[job], columns.output_tokens[job]
         if self._continues:
-            self.engine.admit(time_s, job, prompt, output, made=1, last_s=columns.first_s[job])
-        else:
-            shared = int(self.deployment.options.prefix_hit * prompt)
-            self.engine.admit(time_s, job, prompt, output if self._pass_on is None else 1, shared=shared)
+            return self.engine.admit(time_s, job, prompt, output, 0, columns.first_s[job])
+        if self._pass_on is not None:
+            output = 1
+        return self.engine.admit(time_s, job, prompt, output, int(self._prefix_hit * prompt))
 
-    def _collect(self, time_s: float) -> list[int]:
-        """Note first tokens and ends; return the jobs that go on elsewhere."""
-        engine, columns = self.engine, self.columns
-        passed: list[int] = []
-        for request in engine.first:
-            columns.first_s[request.job] = time_s
-        engine.first.clear()
-        for request in reversed(engine.ended):
-            self._write(request)
-            goes_on = self._pass_on is not None and columns.output_tokens[request.job] > 1
-            (passed if goes_on else self._ended).append(request.job)
-        engine.ended.clear()
-        return passed[::-1]
+    def _passed_on(self, jobs: list[int], pass_on: PassOn) -> list[int]:
+        """Pass on those of `jobs` that want more than a token; the others have ended."""
+        output = self.columns.output_tokens
+        for job in jobs:
+            if output[job] > 1:
+                pass_on(self, job)
+        return [job for job in jobs if output[job] <= 1]
 
-    def _write(self, request: Request) -> None:
+    def _write(self, request: Request, busy_s: float, energy_j: float) -> None:
         columns, job = self.columns, request.job
-        columns.used_s[job] = request.busy_s * self.deployment.devices
-        columns.curve_j[job] = request.energy_j
-        columns.host_j[job] = request.busy_s * self.deployment.host_w
+        columns.start_s[job] = request.start_s
+        columns.first_s[job] = request.first_s
+        columns.used_s[job] = busy_s * self._devices
+        columns.curve_j[job] = energy_j
+        columns.host_j[job] = busy_s * self._host_w
 
     # ------------------------------------------------------------ the model in memory
 
@@ -266,31 +271,34 @@ class ReplicaServer:
     # ------------------------------------------------------------ power
 
     def _update(self, time_s: float) -> None:
-        """Note who has started; set the power and the next event that follow from what the engine does now."""
+        """Set the power and the next event that follow from what the engine does now."""
         engine = self.engine
-        if engine.begun:
-            for request in engine.begun:
-                self.columns.start_s[request.job] = time_s
-            engine.begun.clear()
-        runs = engine.next_s < inf
-        work = engine.work if runs else None
-        if work is not self._work:
-            self._work = work
-            before_w, ran = self.power_w, self._runs
-            if not ran:
-                self._since_s = time_s
-            self._runs = runs
-            self._chip_w = 0.0 if work is None else self._draw_w(work) * engine.speed
-            self.power_w = self._chip_w + self._host_w if runs else 0.0
-            change = int(runs) - int(ran)
-            self.cell.change(time_s, self.power_w - before_w, change, change * self._others)
-            if change and self._unload_after_s < inf and not isnan(self._loaded_since_s):
-                self._turn_s = inf if runs else time_s + self._unload_after_s
-        next_s, turn_s = engine.next_s, self._turn_s
-        self.next_event_s = next_s if next_s <= turn_s else turn_s
+        next_s = engine.next_s
+        if not (self._runs and next_s < inf):
+            self._start_or_stop(time_s)
+            return
+        self._chip_w = chip_w = self._draw_w(engine.arithmetic, engine.reading) * engine.speed
+        before_w, cell = self.power_w, self.cell
+        self.power_w = power_w = chip_w + self._host_w
+        cell.energy_j += cell.power_w * (time_s - cell.since_s)  # `Cell.change`: every iteration with a prompt is here
+        cell.since_s = time_s
+        cell.power_w += power_w - before_w
+        self.next_event_s = next_s
 
-    def _arm(self) -> None:
-        self.next_event_s = min(self.engine.next_s, self._turn_s)
+    def _start_or_stop(self, time_s: float) -> None:
+        """`_update` for a replica that was idle, or is."""
+        engine, before_w, ran = self.engine, self.power_w, self._runs
+        self._runs = runs = engine.next_s < inf
+        if not ran:
+            self._since_s = time_s
+        self._chip_w = self._draw_w(engine.arithmetic, engine.reading) * engine.speed if runs else 0.0
+        self.power_w = self._chip_w + self._host_w if runs else 0.0
+        change = int(runs) - int(ran)
+        if change:
+            self.cell.change(time_s, self.power_w - before_w, change, change * (self._devices - 1.0))
+            if self._unload_after_s < inf and not isnan(self._loaded_since_s):
+                self._turn_s = inf if runs else time_s + self._unload_after_s
+        self.next_event_s = min(engine.next_s, self._turn_s)
 
     def _book(self, time_s: float) -> None:
         """Split what the iterations under way have used since the last call over their requests."""

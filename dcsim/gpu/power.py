@@ -61,9 +61,10 @@ def busy(gpu: Entry) -> BusyPower:
         waiting_w = states(gpu).resident
 
         def of_shares(compute: float, memory: float) -> float:
-            c, m = min(compute, 1.0), min(memory, 1.0)
-            base_w = waiting_w + (floor_w - waiting_w) * min(1.0, (c + m) / _FITTED_FROM)
-            return min(most_w, base_w + compute_w * c + memory_w * m)
+            c, m = compute if compute < 1.0 else 1.0, memory if memory < 1.0 else 1.0  # `min` takes thrice as long
+            faded = (c + m) / _FITTED_FROM if c + m < _FITTED_FROM else 1.0
+            power_w = waiting_w + (floor_w - waiting_w) * faded + compute_w * c + memory_w * m
+            return power_w if power_w < most_w else most_w
 
         return of_shares
     span_w, exponent = gpu["peak_w"] - floor_w, gpu.get("power_exponent", 1.0)

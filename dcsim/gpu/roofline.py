@@ -16,13 +16,6 @@ from dcsim.errors import PlacementError, nearest
 BYTES_PER_VALUE = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}
 
 
-def operation_s(
-    flop: float, moved_bytes: float, *, flop_per_s: float, bytes_per_s: float, fixed_s: float = 0.0
-) -> float:
-    """Time of one operation, s. The two rates are what the kernel reaches: peak times efficiency."""
-    return max(flop / flop_per_s, moved_bytes / bytes_per_s) + fixed_s
-
-
 def precisions(gpu: Entry) -> list[str]:
     """Number formats for which the catalog has a peak rate of this GPU."""
     return [precision for precision in BYTES_PER_VALUE if _rate_key(precision) in gpu]
@@ -31,6 +24,13 @@ def precisions(gpu: Entry) -> list[str]:
 def peak_flop_per_s(gpu: Entry, precision: str) -> float:
     """Peak dense rate in that format, FLOP/s (operations per second for int8)."""
     return gpu[_rate_key(precision)]
+
+
+class Reached(NamedTuple):
+    """What kernels of one GPU reach of its roofline."""
+
+    flop_per_s: float
+    bytes_per_s: float
 
 
 class Rates(NamedTuple):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dcsim.catalog import Entry
 from dcsim.errors import PlacementError
 from dcsim.gpu import power
-from dcsim.gpu.engine import Limits
 from dcsim.gpu.memory import weight_bytes
 from dcsim.gpu.roofline import choose_precision
-from dcsim.gpu.steps import StepCost, Work, step_cost
+from dcsim.gpu.schedule import Limits
+from dcsim.gpu.steps import StepCost, step_cost
 from dcsim.scenario.models import Serving
 from dcsim.service import FloatArray
 
@@ -34,8 +33,8 @@ class Deployment:
     """what a loaded model draws above empty GPUs, W"""
     host_w: float
     """what the host draws for it while it works, W"""
-    power_w: Callable[[Work], float] = field(compare=False)
-    """mean power above `resident_w` over some iterations, W"""
+    power_w: power.BusyPower = field(compare=False)
+    """mean power above `resident_w`, W, over iterations whose arithmetic and reading alone would take such shares"""
 
     @property
     def devices(self) -> int:
@@ -128,10 +127,11 @@ def deploy(model: Entry, gpu: Entry, options: Serving) -> Deployment:
     )
 
 
-def _power(gpu: Entry, devices: int) -> Callable[[Work], float]:
+def _power(gpu: Entry, devices: int) -> power.BusyPower:
     busy_w, resident_w = power.busy(gpu), power.states(gpu).resident
 
-    def power_w(work: Work) -> float:
-        return devices * max(busy_w(work.compute_s / work.seconds, work.memory_s / work.seconds) - resident_w, 0.0)
+    def power_w(compute: float, memory: float) -> float:
+        above_w = busy_w(compute, memory) - resident_w
+        return devices * above_w if above_w > 0.0 else 0.0
 
     return power_w

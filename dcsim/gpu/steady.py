@@ -2,18 +2,20 @@
 
 Every iteration decodes the batch and begins a Poisson number of prompts, in the mean batch / output tokens. The time
 between tokens that a client sees most often is that of the iteration with the median number of typical prompts; the
-throughput follows from the mean iteration.
+throughput follows from the mean iteration. Prompts are taken whole; one that takes several iterations costs the same
+arithmetic, and the launches of each.
 """
 
 from __future__ import annotations
 
-from math import exp, expm1
+from math import exp, expm1, fsum
 from typing import NamedTuple
 
 from dcsim.catalog import Entry
 from dcsim.errors import PlacementError
-from dcsim.gpu import power
-from dcsim.gpu.steps import StepCost, Work
+from dcsim.gpu import kernels, power
+from dcsim.gpu.kernels import Kernel
+from dcsim.gpu.steps import StepCost
 
 
 class Load(NamedTuple):
@@ -25,6 +27,21 @@ class Load(NamedTuple):
     output_tokens: float
     typical_prompt: float | None = None
     """of the median request; None: as the mean"""
+
+    @property
+    def prompts(self) -> float:
+        """Prompts that an iteration begins, on the mean."""
+        return self.batch / self.output_tokens
+
+    @property
+    def median_prompts(self) -> int:
+        """Prompts that the median iteration begins."""
+        return _poisson_median(self.prompts)
+
+    @property
+    def context(self) -> float:
+        """Tokens in the cache of a sequence, on the mean: half of the output is there already."""
+        return self.prompt_tokens + 0.5 * self.output_tokens
 
 
 class Steady(NamedTuple):
@@ -45,22 +62,15 @@ class Steady(NamedTuple):
 
 def steady(cost: StepCost, gpu: Entry, devices: int, load: Load) -> Steady:
     """The operating point of a replica on `devices` GPUs; PlacementError for a load without sequences or tokens."""
-    for what, value, least in (
-        ("batch", load.batch, 0.0),
-        ("prompt_tokens", load.prompt_tokens, 0.0),
-        ("output_tokens", load.output_tokens, 0.0),
-    ):
-        if not value > least:
-            raise PlacementError(f"{what} is {value:g}; want more than 0")
-    prompts = load.batch / load.output_tokens
-    some = -expm1(-prompts)
-    plain, mixed = _step(cost, load, 0.0), _step(cost, load, load.prompt_tokens * prompts / some)
-    seconds, compute, memory = ((1.0 - some) * a + some * b for a, b in zip(plain, mixed, strict=True))
+    spent = mean_iteration(cost, load)
+    seconds = kernels.seconds(spent)
+    compute, memory = fsum(kernel.compute_s for kernel in spent), fsum(kernel.memory_s for kernel in spent)
     typical = load.prompt_tokens if load.typical_prompt is None else load.typical_prompt
+    median = kernels.iteration(cost, load.batch, load.context, load.median_prompts, typical)
     rate = load.batch / seconds
     watts = devices * power.busy(gpu)(compute / seconds, memory / seconds)
     return Steady(
-        itl_s=_step(cost, load, _poisson_median(prompts) * typical).seconds,
+        itl_s=kernels.seconds(median),
         step_s=seconds,
         tokens_per_s=rate,
         prefill_s=prompt_s(cost, load.prompt_tokens),
@@ -69,21 +79,28 @@ def steady(cost: StepCost, gpu: Entry, devices: int, load: Load) -> Steady:
     )
 
 
+def mean_iteration(cost: StepCost, load: Load, *, links_s: float = 0.0, prompts: float | None = None) -> list[Kernel]:
+    """Kernels of the mean iteration: of those that only decode and of those with prompts, each by its share.
+
+    links_s: as in `kernels.iteration`. prompts: that an iteration begins, instead of `load.prompts`. PlacementError for
+    a load without sequences or tokens.
+    """
+    for what in ("batch", "prompt_tokens", "output_tokens"):
+        if not getattr(load, what) > 0.0:
+            raise PlacementError(f"{what} is {getattr(load, what):g}; want more than 0")
+    begun = load.prompts if prompts is None else prompts
+    some = -expm1(-begun)
+    plain = kernels.iteration(cost, load.batch, load.context, links_s=links_s)
+    if not some:
+        return plain
+    mixed = kernels.iteration(cost, load.batch, load.context, begun / some, load.prompt_tokens, links_s)
+    return [kernel.times(1.0 - some) for kernel in plain] + [kernel.times(some) for kernel in mixed]
+
+
 def prompt_s(cost: StepCost, tokens: float) -> float:
     """Time of one prompt alone in one iteration, s."""
     whole = int(tokens)
     return cost.linear(whole, 1, 1).seconds + cost.chunk(0, whole).seconds
-
-
-def _step(cost: StepCost, load: Load, prompt_tokens: float) -> Work:
-    """One iteration at the mean context: half of the output is there already."""
-    linear = cost.linear(load.batch + prompt_tokens, load.batch, load.batch)
-    cached = load.batch * (load.prompt_tokens + 0.5 * load.output_tokens)
-    return Work(
-        linear.seconds + cached * cost.context_s,
-        linear.compute_s + cached * cost.attention_s,
-        linear.memory_s + cached * cost.cache_s,
-    )
 
 
 def _poisson_median(mean: float) -> int:

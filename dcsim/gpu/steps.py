@@ -105,15 +105,24 @@ class StepCost:
 
     def linear(self, tokens: float, sequences: float, outputs: float) -> Work:
         """Everything but attention, for `tokens` tokens of `sequences` sequences of which `outputs` sample one."""
+        return Work(*self.base(tokens, sequences, outputs))
+
+    def base(self, tokens: float, sequences: float, outputs: float) -> tuple[float, float, float]:
+        """`linear` as a plain tuple, for the engine's inner loop."""
         compute_s = self.token_s * tokens + self.output_s * outputs
         memory_s, wait_s = self.weights_s, 0.0
         if self.experts is not None:
             memory_s += self.experts.weights_s(tokens)
             wait_s = self.experts.wait_s(tokens)
-        seconds = self.fixed_s + self.sequence_s * sequences + self.link_s * tokens + max(compute_s, memory_s + wait_s)
+        seconds = (
+            self.fixed_s
+            + self.sequence_s * sequences
+            + self.link_s * tokens
+            + (compute_s if compute_s > memory_s + wait_s else memory_s + wait_s)
+        )
         if tokens > self.graph_tokens and seconds < self.eager_s:
             seconds = self.eager_s
-        return Work(seconds, compute_s, memory_s)
+        return seconds, compute_s, memory_s
 
     def chunk(self, cached: int, tokens: int) -> Work:
         """Attention of one sequence that computes `tokens` after `cached`."""
@@ -173,7 +182,13 @@ def step_cost(
 
 
 def _links(model: Entry, gpu: Entry, devices: int) -> tuple[float, float]:
-    """(latency of one iteration, time per token) of two all-reduces per layer, s."""
+    """(latency of one iteration, time per token) of two all-reduces per layer, s.
+
+    Experts that stand whole on the devices exchange tokens by the second one: every device has the activations of all
+    tokens, and the answers are summed. That is what vLLM does when attention is split over the same devices, and what
+    the latency was fitted to. An all-to-all there and back would move 2 (D - 1) / D of a token's width for each share
+    of the D devices that hold one of its experts, so no more.
+    """
     calls = 2.0 * model["layers"]
     moved = 2.0 * (devices - 1) / devices * model["model_width"] * _ACTIVATION_BYTES
     return calls * gpu["link_latency_s"] * log2(devices), calls * moved / gpu["link_bytes_per_s"]

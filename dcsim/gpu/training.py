@@ -109,9 +109,13 @@ def step(gang: Gang, flop: float, flop_per_s: float, gradient_bytes: float) -> S
 
 
 def model_step(model: Entry, gpu: Entry, gang: Gang, samples: float, precision: str | None = None) -> Step:
-    """A step of `samples` tokens or samples (the global batch) of `model`; 16-bit gradients."""
+    """A step of `samples` tokens or samples (the global batch) of `model`; 16-bit gradients.
+
+    Embedding tables are spread over the gang, so that only the gradients of the dense part beside them are exchanged.
+    """
     peak = peak_flop_per_s(gpu, choose_precision(model, gpu, precision))
-    return step(gang, run_flop(model, samples), peak, _GRADIENT_BYTES * model["parameters"])
+    exchanged = model["active_parameters" if "gather_bytes_per_sample" in model else "parameters"]
+    return step(gang, run_flop(model, samples), peak, _GRADIENT_BYTES * exchanged)
 
 
 def mfu(taken: Step) -> float:

@@ -13,13 +13,14 @@ import numpy as np
 
 from dcsim.catalog import Entry
 from dcsim.errors import PlacementError
-from dcsim.gpu import memory, power
+from dcsim.gpu import kernels, memory, power
+from dcsim.gpu.kernels import Kernel
 from dcsim.gpu.roofline import (
     BYTES_PER_VALUE,
+    Reached,
     choose_precision,
     in_format,
     native_precision,
-    operation_s,
     peak_flop_per_s,
 )
 from dcsim.service import FloatArray, SampledProfile
@@ -33,17 +34,14 @@ def batch_profile(
     Latency is that of the full batch. With n of B slots in use the device does n / B of the work per second,
     so its power is that of n / B of the full batch's shares of computing and reading.
     """
-    if devices > 1 and "gather_bytes_per_sample" not in model:
-        raise PlacementError(
-            f"model '{model.name}' cannot be split over {devices} GPUs, only embedding tables can; allowed: 1"
-        )
+    require_splittable(model, devices)
     chosen = choose_precision(model, gpu, precision)
     slots = memory.fitting_batch(
         model,
         gpu,
         batch,
         fixed_bytes=memory.weight_bytes(model, chosen),
-        per_job_bytes=_held_per_sample(model, chosen),
+        per_job_bytes=held_per_sample(model, chosen),
         devices=devices,
     )
     done = batch_pass(model, gpu, chosen, slots, devices)
@@ -69,6 +67,19 @@ def batch_profile(
     )
 
 
+def splittable(model: Entry) -> bool:
+    """Whether several GPUs can share the model: those with embedding tables."""
+    return "gather_bytes_per_sample" in model
+
+
+def require_splittable(model: Entry, devices: int) -> None:
+    """Raise PlacementError for several GPUs and a model that only one can run."""
+    if devices > 1 and not splittable(model):
+        raise PlacementError(
+            f"model '{model.name}' cannot be split over {devices} GPUs, only embedding tables can; allowed: 1"
+        )
+
+
 class Pass(NamedTuple):
     """One pass of a batch through the network."""
 
@@ -90,23 +101,40 @@ def batch_pass(model: Entry, gpu: Entry, precision: str, batch: int, devices: in
     Gathers from embedding tables come before the dense part. With several devices, tables and samples are
     split evenly and the gathered rows cross the links once (all to all).
     """
-    work = _work(model, precision, batch)
-    peak, bandwidth = peak_flop_per_s(gpu, precision), gpu["memory_bytes_per_s"]
-    table, efficiency_m = _compute_efficiency(model, gpu, precision), in_format(gpu, "memory_efficiency", precision)
-    efficiency = float(np.interp(np.log(batch), np.log(table[:, 0]), table[:, 1]))
+    parts = pass_kernels(model, gpu, precision, batch, devices)
+    seconds, highest = kernels.seconds(parts), float(_compute_efficiency(model, gpu, precision)[:, 1].max())
+    flop = model["flop_per_sample"] * batch / devices
+    compute = flop / seconds / (peak_flop_per_s(gpu, precision) * highest)
+    moving = sum(part.memory_s for part in parts) + sum(part.seconds for part in parts if part.name == "links")
+    return Pass(seconds, min(1.0, compute), min(1.0, moving / seconds))
+
+
+def pass_kernels(model: Entry, gpu: Entry, precision: str, batch: int, devices: int) -> list[Kernel]:
+    """Kernels of one pass of `batch` samples on one of `devices` GPUs."""
+    work, reached = _work(model, precision, batch), reached_rates(model, gpu, precision, batch)
+    moved = work.weights + work.moved_per_sample * batch / devices
     launch_s = gpu["eager_layer_s" if _eager(model) else "launch_s"]
-    seconds = operation_s(
-        work.flop / devices,
-        work.weights + work.moved_per_sample * batch / devices,
-        flop_per_s=peak * efficiency,
-        bytes_per_s=bandwidth * efficiency_m,
-        fixed_s=gpu["host_call_s"] + work.passes * model["layers"] * launch_s,
+    parts = [
+        kernels.roofline("linear", "", work.flop / devices / reached.flop_per_s, moved / reached.bytes_per_s),
+        Kernel("launches", "", "fixed", gpu["host_call_s"] + work.passes * model["layers"] * launch_s),
+    ]
+    if work.gathered:
+        own = work.gathered / devices
+        parts.append(kernels.roofline("gathers", "", 0.0, own / (gpu["memory_bytes_per_s"] * gpu["gather_efficiency"])))
+        if devices > 1:
+            crossing_s = gpu["link_latency_s"] + own * (devices - 1) / devices / gpu["link_bytes_per_s"]
+            parts.append(Kernel("links", "", "communication", crossing_s))
+    return parts
+
+
+def reached_rates(model: Entry, gpu: Entry, precision: str, batch: int) -> Reached:
+    """What the layers of the network reach at that batch."""
+    table = _compute_efficiency(model, gpu, precision)
+    efficiency = float(np.interp(np.log(batch), np.log(table[:, 0]), table[:, 1]))
+    return Reached(
+        peak_flop_per_s(gpu, precision) * efficiency,
+        gpu["memory_bytes_per_s"] * in_format(gpu, "memory_efficiency", precision),
     )
-    gather_s = _gather_s(gpu, work.gathered, devices)
-    seconds += gather_s
-    compute = work.flop / devices / seconds / (peak * float(table[:, 1].max()))
-    moved = (work.weights + work.moved_per_sample * batch / devices) / (bandwidth * efficiency_m)
-    return Pass(seconds, min(1.0, compute), min(1.0, (moved + gather_s) / seconds))
 
 
 class _Work(NamedTuple):
@@ -135,7 +163,7 @@ def _work(model: Entry, precision: str, batch: int) -> _Work:
     )
 
 
-def _held_per_sample(model: Entry, precision: str) -> float:
+def held_per_sample(model: Entry, precision: str) -> float:
     """Memory that a sample needs while it runs, B: the activations of a layer on the mean, and the gathered rows."""
     work = _work(model, precision, 1)
     return work.moved_per_sample / (work.passes * model["layers"]) + work.gathered
@@ -152,14 +180,3 @@ def _compute_efficiency(model: Entry, gpu: Entry, precision: str) -> FloatArray:
         return model.array("compute_efficiency")
     share = gpu["diffusion_efficiency"] if _eager(model) else in_format(gpu, "compute_efficiency", precision)
     return np.array([[1.0, share]])
-
-
-def _gather_s(gpu: Entry, gathered: float, devices: int) -> float:
-    """Time to gather so many bytes from tables that are split over the devices, s."""
-    if not gathered:
-        return 0.0
-    own = gathered / devices
-    reading = own / (gpu["memory_bytes_per_s"] * gpu["gather_efficiency"])
-    if devices == 1:
-        return reading
-    return reading + gpu["link_latency_s"] + own * (devices - 1) / devices / gpu["link_bytes_per_s"]

@@ -30,7 +30,8 @@ class Histogram:
 
     def add(self, value: float, weight: float) -> None:
         """Count `value` with `weight`."""
-        self.bins[_place(value)] += weight
+        place = int(log(value / _LEAST) / _WIDTH) if value > _LEAST else 0
+        self.bins[place if place < _BINS else _BINS - 1] += weight
         self.count += weight
         self.total += value * weight
 
@@ -39,7 +40,8 @@ class Histogram:
         last = first + step * (number - 1)
         self.count += number * weight
         self.total += 0.5 * (first + last) * number * weight
-        here, done = _place(first), 0
+        here = int(log(first / _LEAST) / _WIDTH) if first > _LEAST else 0
+        here, done = here if here < _BINS else _BINS - 1, 0
         while last >= _EDGES[here + 1] and here < _BINS - 1:
             below = min(int((_EDGES[here + 1] - first) / step) + 1, number)
             if below > done:
@@ -74,10 +76,3 @@ def joined(parts: Iterable[Histogram]) -> Histogram:
         whole.count += part.count
         whole.total += part.total
     return whole
-
-
-def _place(value: float) -> int:
-    if value <= _LEAST:
-        return 0
-    place = int(log(value / _LEAST) / _WIDTH)
-    return place if place < _BINS else _BINS - 1

@@ -5,9 +5,8 @@ A route hands out replicas as `Slots` hands out devices; a replica is full only 
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Collection, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import Protocol, cast
 
 from dcsim.scheduling.registry import Registry
@@ -29,20 +28,80 @@ class Outstanding(Protocol):
         """Prompt and output tokens of its requests that are not done."""
 
 
-class _Least(Slots):
-    """The replica with the least load, the lowest number on a tie; O(log n).
+@ROUTES.add("least-requests")
+class LeastRequests(Slots):
+    """The replica with the fewest requests that are not done, the lowest number on a tie; O(log n).
+
+    Replicas stand in a heap by requests x replicas + number. Each that is up and not full has its entry of now, and
+    entries of former times, which are dropped when they surface.
+    """
+
+    def __init__(self, servers: Sequence[Server], slots: int) -> None:
+        self._entry = list(range(len(servers)))  # of now, by replica
+        self._up: list[bool] = []
+        self._heap: list[int] = []
+        super().__init__(servers, slots)
+
+    def _fill(self, places: list[int]) -> None:
+        self._up = [False] * len(self.servers)
+        for place in places:
+            self._up[place] = True
+        self._sort()
+
+    def _sort(self) -> None:
+        most = self.slots * len(self.servers)
+        self._heap = [entry for entry, up in zip(self._entry, self._up, strict=True) if up and entry < most]
+        heapify(self._heap)
+
+    def _offered(self) -> Collection[int]:
+        return [place for place, up in enumerate(self._up) if up]
+
+    @property
+    def available(self) -> int:
+        """Free places on replicas that are up."""
+        return sum(self.slots - self._entry[place] // len(self.servers) for place in self._offered())
+
+    def take(self) -> Server | None:
+        """The least loaded replica that has a place."""
+        heap, entries, count = self._heap, self._entry, len(self.servers)
+        while heap:
+            entry = heap[0]
+            place = entry % count
+            if entries[place] != entry:
+                heappop(heap)
+                continue
+            entries[place] = entry = entry + count
+            if entry < self.slots * count:
+                heapreplace(heap, entry)
+            else:
+                heappop(heap)
+            return self.servers[place]
+        return None
+
+    def give(self, server: Server) -> None:
+        """A request has left."""
+        place, count = server.place, len(self.servers)
+        self._entry[place] = entry = self._entry[place] - count
+        if self._up[place]:
+            heappush(self._heap, entry)
+            if len(self._heap) > 64 + 4 * count:  # mostly out of date
+                self._sort()
+
+
+@ROUTES.add("least-tokens")
+class LeastTokens(Slots):
+    """The replica with the fewest prompt and output tokens of requests that are not done; O(log n).
 
     Replicas stand in a heap by their load when they were last seen. A load that has grown since is corrected when its
-    entry surfaces; one that has shrunk has a newer entry.
+    entry surfaces; one that has shrunk has a newer entry. The lowest number goes first on a tie.
     """
 
     def __init__(self, servers: Sequence[Server], slots: int) -> None:
         self._heap: list[tuple[int, int]] = []
         super().__init__(servers, slots)
 
-    @abstractmethod
     def _load(self, place: int) -> int:
-        """Load of a replica now."""
+        return cast(Outstanding, self.servers[place]).tokens
 
     def _fill(self, places: list[int]) -> None:
         self._up = set(places)
@@ -61,8 +120,7 @@ class _Least(Slots):
             if place not in self._up or not self.free[place] or now < load:
                 heappop(heap)
             elif now > load:
-                heappop(heap)
-                heappush(heap, (now, place))
+                heapreplace(heap, (now, place))
             else:
                 self.free[place] -= 1
                 return self.servers[place]
@@ -75,19 +133,3 @@ class _Least(Slots):
         heappush(self._heap, (self._load(place), place))
         if len(self._heap) > 64 + 4 * len(self.servers):  # mostly out of date
             self._fill(list(self._up))
-
-
-@ROUTES.add("least-requests")
-class LeastRequests(_Least):
-    """Fewest requests that are not done."""
-
-    def _load(self, place: int) -> int:
-        return self.slots - self.free[place]
-
-
-@ROUTES.add("least-tokens")
-class LeastTokens(_Least):
-    """Fewest prompt and output tokens of requests that are not done."""
-
-    def _load(self, place: int) -> int:
-        return cast(Outstanding, self.servers[place]).tokens

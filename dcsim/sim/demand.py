@@ -68,16 +68,20 @@ class ReplicaProfile:
             raise PlacementError(
                 f"{self.where}: found a request without input or output tokens, want at least 1 of each"
             )
-        most, found = self.deployment.most_tokens, int((prompt + output).max())
-        if found > most:
-            cache = self.deployment.limits.blocks * self.deployment.limits.block_tokens
-            why = f"the cache of a replica holds {cache:,}" if most == cache else "the context is limited to that"
-            raise PlacementError(
-                f"{self.where}: found a request of {found:,} tokens (input and output), want at most {most:,}: {why}"
-            )
+        self.check(int((prompt + output).max()))
         nothing = np.broadcast_to(0.0, count)
         decodes = self.deployment.options.decode_pool is None
         return Service(self.deployment.occupancy_s(prompt, output, decodes=decodes), nothing, nothing, nothing)
+
+    def check(self, tokens: int) -> None:
+        """PlacementError when a request of so many tokens is more than a replica takes."""
+        most = self.deployment.most_tokens
+        if tokens > most:
+            cache = self.deployment.limits.blocks * self.deployment.limits.block_tokens
+            why = f"the cache of a replica holds {cache:,}" if most == cache else "the context is limited to that"
+            raise PlacementError(
+                f"{self.where}: found a request of {tokens:,} tokens (input and output), want at most {most:,}: {why}"
+            )
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bisect import insort
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heappush
 from math import fsum, inf
+from typing import cast
 
 from simpy.events import Event
 
@@ -236,6 +237,10 @@ class Dispatcher:
 
     def _finisher(self, pool: Pool) -> Callable[[Server], None]:
         """What the clock calls when a server of `pool` may have something to do."""
+        if isinstance(pool.placement, Slots) and all(
+            isinstance(server, ReplicaServer) for server in pool.placement.servers
+        ):
+            return self._turner(pool, pool.placement)
         clock, end_s, held = self.clock, self.table.end_s, self._held
         # jobs that are placed by node are held, and so never given back here
         give = pool.placement.ways().give if isinstance(pool.placement, Slots) else _placed_by_node
@@ -276,6 +281,33 @@ class Dispatcher:
         plain, plain_done = express.finisher(clock, self.table, pool, held, finish)
         pool.finished = lambda: done + plain_done()
         return plain
+
+    def _turner(self, pool: Pool, route: Slots) -> Callable[[Server], None]:
+        """What the clock calls when a replica of `pool` may be at the end of some iterations: several jobs may end."""
+        clock, end_s, give = self.clock, self.table.end_s, route.ways().give
+        calls, ids = clock.timed_calls
+        done = 0
+
+        def turn(server: ReplicaServer) -> None:
+            nonlocal done
+            now = clock._now
+            if server.next_event_s != now:  # the event has moved since this call was armed
+                return
+            ended = server.turn(now)
+            due_s = server.next_event_s
+            if due_s < inf:
+                heappush(calls, (due_s, next(ids), finish, server))
+            for job in ended:
+                end_s[job] = now
+                done += 1
+                if pool.queued:
+                    self._succeed(pool, server)
+                else:
+                    give(server)
+
+        pool.finished = lambda: done
+        finish = cast(Callable[[Server], None], turn)
+        return finish
 
     def _part_done(self, job: int, server: Server) -> bool:
         """One server of several is done with a job, which ends with the last of them; whether that was it."""

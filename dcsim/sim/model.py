@@ -162,7 +162,10 @@ class Model:
     # ------------------------------------------------------------ the scenario's streams
 
     def _check(self, name: str) -> None:
-        """ScenarioError for a stream whose jobs lack what their service needs to know."""
+        """ScenarioError for a stream whose jobs lack what their service needs to know.
+
+        PlacementError when its longest request is more than a replica takes.
+        """
         stream = self.scenario.streams[name]
         known = {"input_tokens", "output_tokens"} if stream.sizes is not None else set()
         known |= {"run_s"} if stream.service is not None else set()
@@ -186,6 +189,16 @@ class Model:
                     raise ScenarioError(
                         f"streams.{name}.slo.{key}: model '{stream.model}' {why} on pool '{pool}', want latency"
                     )
+            if isinstance(use.profile, demand.ReplicaProfile):
+                use.profile.check(self._longest(name))
+
+    def _longest(self, name: str) -> int:
+        """Tokens of the longest request that a stream may bring."""
+        spec = self.scenario.streams[name].sizes
+        if spec is not None:
+            return workload.most_tokens(spec, self.catalog)
+        blocks = [block.columns for block in self._replays[name]]
+        return max((int((each["input_tokens"] + each["output_tokens"]).max()) for each in blocks), default=0)
 
     def _gangs(self) -> set[str]:
         """Streams whose trace says how many processors each job holds; a model brings its own number of devices."""

@@ -20,8 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dcsim import catalog
 from dcsim.catalog import Catalog, Entry
 from dcsim.errors import DcsimError, nearest
-from dcsim.gpu.engine import Engine, Limits
+from dcsim.gpu.engine import Engine
 from dcsim.gpu.roofline import precisions
+from dcsim.gpu.schedule import Limits
 from dcsim.gpu.serving import Deployment, deploy
 from dcsim.gpu.steps import StepCost
 from dcsim.results.histogram import Histogram
@@ -119,15 +120,27 @@ def check(case: Case, effort: Effort) -> Iterator[Row]:
     except Unsupported as error:
         yield Row("serving", case.name, "-", "skipped", note=str(error))
         return
-    engine = Engine(given.cost, given.limits, Histogram())
+    engine, fitted = Engine(given.cost, given.limits, Histogram()), _fitted(given.deployment)
     for what, statistic, expected, seen in outcome(given, engine):
-        note = f"{engine.preemptions} preemptions, {engine.recomputed} tokens computed again"
+        note = f"{engine.preemptions} preemptions, {engine.recomputed} tokens computed again{fitted}"
         tolerance = given.document.tolerance.get(statistic)
         metric = f"{what} {statistic}, ms"[:80]
         if tolerance is None:
             yield Row("serving", case.name, metric, "skipped", expected, seen, note="the case gives no tolerance")
         else:
             yield compare("serving", case.name, metric, expected, seen, tolerance, note)
+
+
+def _fitted(deployment: Deployment) -> str:
+    """What to know of the GPU's two efficiencies: they may have been fitted to the very run of the case."""
+    gpu, sources = deployment.gpu, dict[str, list[str]]()
+    for what in ("compute_efficiency", "memory_efficiency"):
+        own = f"{what}_{deployment.precision}"
+        key = own if own in gpu else what
+        quantity = gpu.quantity(key)
+        if quantity.grade == "fitted":
+            sources.setdefault(quantity.source, []).append(key)
+    return "".join(f"; fitted: {' and '.join(keys)}, to {source}" for source, keys in sources.items())
 
 
 def setting(case: Case) -> Setting:
@@ -178,12 +191,9 @@ def replay(engine: Engine, arrival_s: FloatArray, prompt: IntArray, output: IntA
             following, job = next(arrivals, None), job + 1
             continue
         engine.advance()
-        for request in engine.first:
-            first_s[request.job] = engine.now_s
         for request in engine.ended:
-            last_s[request.job] = engine.now_s
-        for told in (engine.begun, engine.first, engine.ended):
-            told.clear()
+            first_s[request.job], last_s[request.job] = request.first_s, engine.now_s
+        engine.ended.clear()
     return first_s, last_s
 
 

@@ -2,6 +2,6 @@
 
 from dcsim.workload import traces
 from dcsim.workload.block import BLOCK_ROWS, Block
-from dcsim.workload.streams import blocks
+from dcsim.workload.streams import blocks, most_tokens
 
-__all__ = ["BLOCK_ROWS", "Block", "blocks", "traces"]
+__all__ = ["BLOCK_ROWS", "Block", "blocks", "most_tokens", "traces"]

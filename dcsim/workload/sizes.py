@@ -60,6 +60,13 @@ class SizeTable:
             _check(f"sizes '{entry.name}': {what}", grid, tokens)
         return table
 
+    @property
+    def most_tokens(self) -> int:
+        """Upper end of input and output together."""
+        bins = np.arange(1, len(self.output_tokens) + 1) / len(self.output_tokens)
+        longest_input = np.interp(bins, self.input_probabilities, self.input_tokens)
+        return int((np.ceil(longest_input) + np.ceil(self.output_tokens[:, -1])).max())
+
     def draw(self, count: int, generator: np.random.Generator) -> dict[str, FloatArray]:
         """Columns input_tokens and output_tokens of `count` requests, whole numbers >= 1; two uniforms per
         request.

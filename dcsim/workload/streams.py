@@ -123,6 +123,13 @@ def _profile(profile: str | list[float], where: str, catalog: Catalog) -> arriva
         raise ScenarioError(f"{where}.profile: {error}") from None
 
 
+def most_tokens(spec: str | FixedSizes, catalog: Catalog) -> int:
+    """Input and output tokens of the longest request of fixed or drawn sizes; CatalogError for an unsound table."""
+    if isinstance(spec, FixedSizes):
+        return spec.input_tokens + spec.output_tokens
+    return sizes.SizeTable.of(catalog.get(spec, "sizes")).most_tokens
+
+
 def _size_draw(spec: str | FixedSizes, catalog: Catalog, random: np.random.Generator) -> _Draw:
     if isinstance(spec, FixedSizes):
         return lambda count: sizes.fixed(spec.input_tokens, spec.output_tokens, count)

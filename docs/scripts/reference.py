@@ -20,7 +20,7 @@ from typer.main import get_command
 
 from dcsim import units
 from dcsim.cli.app import app
-from dcsim.report import chip_summary
+from dcsim.report import chip_summary, gpu_summary
 from dcsim.results import columns, keys
 from dcsim.scenario import models
 from dcsim.scenario.fields import Measure
@@ -199,6 +199,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "facility": _columns(columns.FACILITY),
     "summary": _keys(keys.SUMMARY),
     "chip-run": _keys(chip_summary.SUMMARY),
+    "gpu-llm": _keys(gpu_summary.LANGUAGE),
+    "gpu-batch": _keys(gpu_summary.BATCH),
+    "gpu-training": _keys(gpu_summary.TRAINING),
     "scenario": _scenario,
     "policies": lambda: _names(ORDERS.names()),
     "placements": lambda: _names(PLACEMENTS.names()),

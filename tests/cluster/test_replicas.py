@@ -10,7 +10,7 @@ import pytest
 from dcsim.catalog import load
 from dcsim.cluster.ledger import Cell
 from dcsim.cluster.replicas import ReplicaColumns, ReplicaServer
-from dcsim.gpu.engine import Limits
+from dcsim.gpu.schedule import Limits
 from dcsim.gpu.serving import Deployment
 from dcsim.gpu.steps import StepCost
 from dcsim.results.histogram import Histogram
@@ -27,9 +27,7 @@ def _replica(
     chosen = Serving(devices=2, **(options or {}))
     model, gpu = known.get("llama-3.1-8b"), known.get("h100-sxm")
     limits = Limits(1000)
-    deployment = Deployment(
-        model, gpu, "bf16", chosen, _COST, limits, 16_000, 10e9, 40.0, 20.0, lambda work: 100.0 if work else 0.0
-    )
+    deployment = Deployment(model, gpu, "bf16", chosen, _COST, limits, 16_000, 10e9, 40.0, 20.0, lambda *_: 100.0)
     nothing, unknown = array("d", [0.0]) * len(sizes), array("d", [nan]) * len(sizes)
     prompt, output = (array("i", column) for column in zip(*sizes, strict=True))
     columns = ReplicaColumns(
@@ -92,6 +90,7 @@ def test_a_job_that_waits_has_not_started() -> None:
     assert server.tokens == 20
     assert server.next_event_s == 3.0  # the end of the iteration under way
     server.advance(3.0, False)
+    server.charge(3.0)
     assert server.columns.start_s[1] == 3.0
 
 

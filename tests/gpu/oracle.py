@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dcsim.gpu.engine import Limits
+from dcsim.gpu.schedule import Limits
 from dcsim.gpu.steps import StepCost
 
 

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import os
 import sys
-from math import inf, nan
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcsim.gpu.engine import Engine, Limits
+from dcsim.gpu.engine import Engine
+from dcsim.gpu.schedule import Limits
 from dcsim.gpu.steps import Experts, StepCost
 from dcsim.results.histogram import Histogram
 from dcsim.validation.serving import replay
@@ -36,13 +37,10 @@ def _engine(cost: StepCost = _ROUND, blocks: int = 1000, **limits: int) -> Engin
 
 def _until_idle(engine: Engine) -> dict[int, tuple[float, float]]:
     """Job -> (first token, last token)."""
-    first: dict[int, float] = {}
     found: dict[int, tuple[float, float]] = {}
     while engine.next_s < inf:
         engine.advance()
-        first |= {request.job: engine.now_s for request in engine.first}
-        found |= {request.job: (first.get(request.job, nan), engine.now_s) for request in engine.ended}
-        engine.first.clear()
+        found |= {request.job: (request.first_s, engine.now_s) for request in engine.ended}
         engine.ended.clear()
     return found
 
@@ -100,7 +98,7 @@ def test_equals_the_loop_over_tokens(run: tuple[list[float], list[int], list[int
     times = replay(engine, np.array(arrival), np.array(prompt), np.array(output))
     _same(engine, times, oracle.serve(arrival, prompt, output, cost, limits))
     assert not engine.requests
-    assert engine.tokens == engine.decoding == 0
+    assert engine.tokens == 0
 
 
 @pytest.mark.parametrize("rate", [2.0, 6.0, 9.0])
@@ -222,7 +220,7 @@ def test_shared_prefix_needs_blocks_but_no_computing() -> None:
 
 def test_a_request_from_a_prefill_engine_only_decodes() -> None:
     engine = _engine()
-    engine.admit(5.0, 0, 500, 4, made=1, last_s=3.0)
+    engine.admit(5.0, 0, 500, 4, first_s=3.0)
     assert _until_idle(engine)[0][1] == 8.0
     assert engine.gaps.total == pytest.approx(5.0)  # 3 s to 6 s, then 1 s and 1 s
 
@@ -289,7 +287,7 @@ def test_what_is_booked_is_split_without_a_rest(
             following += 1
             if random.random() < 0.2 and engine.requests:
                 gone = engine.evict(since_s, int(random.choice(list(engine.requests))))
-                used_s, used_j = used_s + gone.busy_s, used_j + gone.energy_j
+                used_s, used_j = used_s + engine.used(gone)[0], used_j + engine.used(gone)[1]
         else:
             book(engine.next_s)
             engine.advance()
@@ -298,7 +296,7 @@ def test_what_is_booked_is_split_without_a_rest(
             engine.ended.clear()
     assert used_s == pytest.approx(booked_s, rel=1e-9, abs=1e-12)
     assert used_j == pytest.approx(booked_j, rel=1e-9, abs=1e-12)
-    assert engine.tokens == engine.decoding == 0
+    assert engine.tokens == 0
     # nothing is left of anybody: a request for the whole cache is admitted at once
     tokens = limits.blocks * limits.block_tokens
     engine.admit(since_s + 1.0, -1, tokens - 1, 1)

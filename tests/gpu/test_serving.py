@@ -10,7 +10,6 @@ import pytest
 from dcsim.catalog import Catalog
 from dcsim.errors import PlacementError
 from dcsim.gpu.serving import Deployment, deploy
-from dcsim.gpu.steps import Work
 from dcsim.scenario.models import Serving
 
 
@@ -79,8 +78,8 @@ def test_power_is_above_that_of_a_resting_model(known: Catalog) -> None:
     assert replica.resident_w == 2 * (20.0 - 10.0)
     assert replica.host_w == 2 * 8.0
     # at half of what kernels reach: 20 W + 80 W / 4, less the 20 W of a resting GPU
-    assert replica.power_w(Work(2.0, 1.0, 0.5)) == pytest.approx(2 * 20.0)
-    assert replica.power_w(Work(2.0, 0.0, 0.0)) == 0.0
+    assert replica.power_w(0.5, 0.25) == pytest.approx(2 * 20.0)
+    assert replica.power_w(0.0, 0.0) == 0.0
 
 
 def test_occupancy_is_the_time_at_a_full_batch(known: Catalog) -> None:
@@ -96,9 +95,11 @@ def test_occupancy_is_the_time_at_a_full_batch(known: Catalog) -> None:
 @pytest.mark.parametrize("gpu", ["h100-sxm", "h200-sxm", "b200-sxm", "mi300x", "rtx-pro-6000", "a100-sxm-80"])
 def test_batching_saves_energy_on_shipped_gpus(known: Catalog, gpu: str) -> None:
     replica = _deploy(known, "llama-3.1-8b", gpu)
-    token_j = [replica.power_w(work) * work.seconds / n for n in (1, 8, 64) for work in [replica.cost.linear(n, n, n)]]
+    works = {n: replica.cost.linear(n, n, n) for n in (1, 8, 64)}
+    watts = [replica.power_w(work.compute_s / work.seconds, work.memory_s / work.seconds) for work in works.values()]
+    token_j = [power_w * work.seconds / n for power_w, (n, work) in zip(watts, works.items(), strict=True)]
     assert token_j == sorted(token_j, reverse=True)
-    assert replica.power_w(replica.cost.linear(64, 64, 64)) + replica.resident_w <= known.get(gpu)["tdp_w"]
+    assert watts[-1] + replica.resident_w <= known.get(gpu)["tdp_w"]
 
 
 def test_more_gpus_are_faster_but_less_than_in_proportion(known: Catalog) -> None:

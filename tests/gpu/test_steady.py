@@ -37,9 +37,10 @@ def test_prompts_by_hand(known: Catalog) -> None:
     got = steady(_COST, known.get("toy-gpu"), 1, Load(8, 50, 8))
     some = 1 - np.exp(-1)
     attention = 8 * 54 * 1e-6
-    plain, mixed = 1.8e-3 + 10e-3 + attention, 1.8e-3 + (8 + 50 / some) * 1e-3 + attention
+    plain = 1.8e-3 + 10e-3 + attention
+    mixed = 1.8e-3 + (8 + 50 / some) * 1e-3 + attention + 50e-6 / some  # each prompt reads its own 50 tokens
     assert got.step_s == pytest.approx((1 - some) * plain + some * mixed)
-    assert got.itl_s == pytest.approx(1.8e-3 + 58e-3 + attention)  # the median iteration begins one prompt
+    assert got.itl_s == pytest.approx(1.8e-3 + 58e-3 + attention + 50e-6)  # the median iteration begins one prompt
     assert got.prefill_s == pytest.approx(1e-3 + 1e-4 + 50e-3 + 50e-6)
 
 

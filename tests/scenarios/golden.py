@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent / "golden"
 
 #: scenario -> overrides that keep the run to a few seconds and let every stream take part
-SHIPPED = {"hybrid_pilot": {"duration": "1 h", "streams.fine-tuning.arrivals.times": ["5 min"]}}
+SHIPPED = {
+    "hybrid_pilot": {"duration": "1 h", "streams.fine-tuning.arrivals.times": ["5 min"]},
+    "serving_fleet": {"duration": "6 min"},
+}
 
 
 def summary(name: str) -> dict[str, Any]:

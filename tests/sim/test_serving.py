@@ -202,6 +202,12 @@ def test_what_streams_say_makes_replicas_too(scenario: Build) -> None:
             PlacementError,
             "tokens (input and output), want at most",
         ),
+        (  # the longest that the table holds, whether it would be drawn or not
+            {"chat": _pool(max_context=4000)},
+            {"chat": _stream(0.001, ["chat"])},
+            PlacementError,
+            "tokens (input and output), want at most 4,000: the context is limited",
+        ),
         (
             {"chat": _pool("workstation-4x-rtx-4090", devices=4)},
             {"chat": _stream(1, ["chat"], "llama-3.1-70b")},

@@ -77,6 +77,8 @@ def test_a_run_of_the_engine_itself_passes(tmp_path: Path) -> None:
         ("latency p99, ms", "passed"),
     ]
     assert all(row.error == 0.0 for row in rows)
+    # whoever reads the row learns that two numbers of this GPU come from a run of this kind
+    assert all("; fitted: compute_efficiency and memory_efficiency, to LLMServingSim's run" in row.note for row in rows)
     slower = {what: {how: 1.2 * value for how, value in each.items()} for what, each in seen.items()}
     _folder(folder, case=_CASE | {"measured_ms": slower, "tolerance": {"mean": 0.05, "p50": 0.3}})
     assert [row.status for row in _rows(folder)] == ["failed", "passed", "skipped"]

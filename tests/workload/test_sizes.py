@@ -107,3 +107,15 @@ def test_bad_tables_are_refused(tmp_path, change, message):
     entry = catalog.load([tmp_path / "sizes.yaml"]).get("my-sizes", "sizes")
     with pytest.raises(CatalogError, match=message):
         SizeTable.of(entry)
+
+
+def test_the_longest_request_is_the_longest_that_can_be_drawn():
+    table = SizeTable(
+        np.array([0.0, 0.5, 1.0]),
+        np.array([10.0, 100.0, 200.0]),
+        np.array([0.0, 1.0]),
+        np.array([[1.0, 500.0], [1.0, 50.5]]),
+    )
+    assert table.most_tokens == 600  # the first half goes up to 100 and 500 tokens, the second to 200 and 51
+    drawn = table.draw(20_000, np.random.default_rng(1))
+    assert 590 < (drawn["input_tokens"] + drawn["output_tokens"]).max() <= 600
