@@ -30,6 +30,8 @@ folder = next(path for path in (Path("scenarios"), Path("../scenarios")) if path
 sys.path.insert(0, str(folder))
 import chip_shootout as shootout  # noqa: E402
 
+from dcsim import catalog  # noqa: E402
+
 results, refused = shootout.compare(shootout.MODELS)
 table = pd.DataFrame(row for result in results for row in shootout.as_rows(result))
 
@@ -79,19 +81,22 @@ ratio.dropna().drop(index=list(shootout.GPUS)).sort_values((1, "chip_j"), ascend
 # %% [markdown]
 # ## One call of a host
 #
-# A GPU's time holds a call of its host for each batch; the catalog knows none for NorthPole, whose work is done in
-# less than a microsecond. With one such call of the same length, up to the host:
+# The time of a GPU holds one call of its host for each batch; so does NorthPole's, as an estimate, although the work
+# itself is done in less than a microsecond. Loihi's host takes part in every step. The share of one digit's time that
+# is spent so, at a batch of 1:
 
 # %%
 for line in shootout.notes(digits):
     print("-", line)
-call = next(result for result in digits if result.call_j)
-series = {
-    "L4": [joules.loc[batch, "host_j"]["l4"] for batch in shootout.BATCHES],
-    "NorthPole": [call.up_to("host", batch) for batch in shootout.BATCHES],
-    "NorthPole and a call": [call.up_to("host", batch) + call.call_j / batch for batch in shootout.BATCHES],
-}
-(1e6 * pd.DataFrame(series, index=[f"batch {batch}, µJ" for batch in shootout.BATCHES])).round(1)
+known = catalog.load()
+calls = {"spiking": known.get("mnist-256")["snn_steps"], "dense": 1}
+shares = {}
+for result in digits:
+    device = known.get(result.device)
+    key = "host_call_s" if result.device in shootout.GPUS else "host_step_s"
+    if key in device:
+        shares[result.device] = calls[result.form] * device[key] / result.seconds[1]
+pd.Series(shares, name="share of time").round(2)
 
 # %% [markdown]
 # ## A larger network

@@ -78,8 +78,6 @@ class Result:
     accuracy: Accuracy | None
     weak: float
     """share of the catalog's numbers behind it that are estimates or quoted from memory"""
-    call_j: float
-    """energy that one call of a host would add where a GPU's time holds one per batch and this has none"""
 
     def up_to(self, boundary: str, batch: int) -> float | None:
         """Energy of one inference, J; None where the board is not known."""
@@ -92,7 +90,7 @@ class Result:
 # ---------------------------------------------------------------- one network on one device
 
 
-def on_chip(model_name: str, chip_name: str, call_s: float) -> Result:
+def on_chip(model_name: str, chip_name: str) -> Result:
     """Raises DcsimError with the reason when the chip does not run the network."""
     known = catalog.load()
     model, chip = known.get(model_name, "model"), known.get(chip_name, "chip")
@@ -105,7 +103,6 @@ def on_chip(model_name: str, chip_name: str, call_s: float) -> Result:
     samples = SAMPLES if form == "spiking" else 1
     run = execute(network, placement, spec, form=form, samples=samples, seed=SEED, board=board)
     batches = {batch: run.batch(batch) for batch in BATCHES}
-    no_call = float(run.latency_s.mean()) < call_s
     return Result(
         model=model_name,
         device=chip_name,
@@ -114,7 +111,6 @@ def on_chip(model_name: str, chip_name: str, call_s: float) -> Result:
         system=system.name if system else "",
         seconds={batch: seconds for batch, (seconds, _) in batches.items()},
         energy_j={batch: joules for batch, (_, joules) in batches.items()},
-        call_j=sum(run.held_w.values()) * call_s if no_call else 0.0,
         precision=spec.precision[0],
         accuracy=accuracy(model, f"{chip_name}_{spec.precision[0]}"),
         weak=weak_share(known),
@@ -153,7 +149,6 @@ def on_gpu(model_name: str, gpu_name: str) -> Result:
         system=system.name,
         seconds=seconds,
         energy_j=energy_j,
-        call_j=0.0,
         precision=precision,
         accuracy=accuracy(model, f"gpu_{precision}"),
         weak=weak_share(known),
@@ -174,13 +169,12 @@ def weak_share(known: Catalog) -> float:
 
 def compare(models: Sequence[str]) -> tuple[list[Result], list[str]]:
     """All results, and a line for each device that refuses a network."""
-    call_s = catalog.load().get("l4", "gpu")["host_call_s"]
     results, refused = [], []
     for model in models:
         results += [on_gpu(model, gpu) for gpu in GPUS]
         for chip in catalog.load().names("chip"):
             try:
-                results.append(on_chip(model, chip, call_s))
+                results.append(on_chip(model, chip))
             except DcsimError as reason:
                 refused.append(f"refused: {reason}")
     return results, refused
@@ -243,8 +237,6 @@ def notes(results: Sequence[Result]) -> Iterator[str]:
     alone = dict.fromkeys(result.device for result in results if not result.system)
     if alone:
         yield f"no board in the catalog, so the chip alone: {', '.join(alone)}."
-    for result in results:
-        yield from (f"{result.model} on {line}." for line in _call_note(result))
 
 
 # ---------------------------------------------------------------- as files
@@ -300,7 +292,7 @@ def energy_figure(results: Sequence[Result]) -> Figure:
         ax.grid(visible=False)
         ax.spines["bottom"].set_visible(False)
         ax.tick_params(length=0)
-    _footnotes(figure, ordered)
+    _footnote(figure, ordered)
     return figure
 
 
@@ -330,7 +322,7 @@ def boundary_figure(results: Sequence[Result]) -> Figure:
     panels[0].invert_yaxis()
     title = f"{results[0].model}: energy of one inference, batch {BATCHES[0]} (hollow) and {BATCHES[1]} (filled)"
     figure.suptitle(title, x=0.01, ha="left", fontsize=style.TITLE_PT, color=style.MUTED)
-    _footnotes(figure, ordered)
+    _footnote(figure, ordered)
     return figure
 
 
@@ -340,20 +332,18 @@ def ranked(results: Sequence[Result]) -> list[Result]:
 
 
 def _name(result: Result) -> str:
-    return result.device + ("" if result.system else " *") + (" †" if result.call_j else "")
+    return result.device + ("" if result.system else " *")
 
 
-def _footnotes(figure: Figure, results: Sequence[Result]) -> None:
-    lines = [] if all(result.system for result in results) else ["* the chip alone: the catalog has no board for it"]
-    lines += [f"† {line}" for result in results for line in _call_note(result)]
-    if lines:
-        figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5)
+def _footnote(figure: Figure, results: Sequence[Result]) -> None:
+    if not all(result.system for result in results):
+        line = "* the chip alone: the catalog has no board for it"
+        figure.supxlabel(line, x=0.01, ha="left", fontsize=7.5)
 
 
-def _call_note(result: Result) -> Iterator[str]:
-    if result.call_j:
-        more = ", ".join(f"{in_words(result.call_j / batch, 'J')} at batch {batch}" for batch in BATCHES)
-        yield f"{result.device}: its time holds no call of a host, as a GPU's does; one per batch would add {more}"
+def _file_in_the_way(out: Path) -> Path | None:
+    """The file that stands where the folder or one above it would be."""
+    return next((path for path in (out, *out.parents) if path.exists() and not path.is_dir()), None)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -362,6 +352,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="+", default=MODELS, choices=COMPARABLE, help="networks to compare")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write shootout.csv and figures here")
     options = parser.parse_args(arguments)
+    if options.out is not None and (taken := _file_in_the_way(options.out)) is not None:
+        parser.exit(2, f"error: --out {options.out}: found the file {taken}, want a folder, new or existing\n")
     results, refused = compare(options.models)
     show(results, refused)
     if options.out is not None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dcsim.catalog import Catalog, Entry
 from dcsim.chip.execution import Steps
+from dcsim.errors import PlacementError
 from dcsim.service import FloatArray
 
 
@@ -36,8 +37,16 @@ class Board:
     host_w: float
 
     @classmethod
-    def of(cls, system: Entry, catalog: Catalog) -> Board:
-        """Of a catalog system; where its host is none, the board's power holds it."""
+    def of(cls, system: Entry, catalog: Catalog, chip: str | None = None) -> Board:
+        """Of a catalog system; where its host is none, the board's power holds it.
+
+        Raises PlacementError for a system that holds others than `chip`, if that is given.
+        """
+        device = str(system.facts.get("device"))
+        if chip is not None and device != chip:
+            every = [catalog.get(name, "system") for name in catalog.names("system")]
+            known = ", ".join(entry.name for entry in every if entry.facts.get("device") == chip) or "none"
+            raise PlacementError(f"system {system.name} holds {device}, not {chip}; systems of {chip}: {known}")
         host = str(system.facts["host"])
         host_w = 0.0 if host == "none" else catalog.get(host, "host")["idle_w"]
         return cls(system.name, int(system["devices"]), system["board_idle_w"], host_w)

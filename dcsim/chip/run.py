@@ -214,6 +214,8 @@ def _run(
     board: Board | None,
     in_turn: bool,
 ) -> ChipRun:
+    if not found.latency_s.any():
+        raise PlacementError(f"chip {chip.name}: the catalog has no time per event or step")
     held = replace(wiring, chips=1) if in_turn else wiring
     return ChipRun(
         found.latency_s,

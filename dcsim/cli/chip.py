@@ -111,7 +111,7 @@ def run(
         form = form or _form(network, known, spec)
         source, placement = _loaded(network, known, reading)
         loaded = _driven_at(source, activity, form)
-        seat = None if board is None else Board.of(known.get(board, kind="system"), known)
+        seat = None if board is None else Board.of(known.get(board, kind="system"), known, spec.name)
         options: dict[str, Any] = {  # what is wrong with them, `execute` says
             "form": form,
             "timing": timing,

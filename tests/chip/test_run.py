@@ -201,6 +201,20 @@ def test_a_board_of_the_catalog():
     board = Board.of(view.get("nahuku-32"), view)
     assert (board.chips, board.board_w, board.host_w) == (32, 17.0, 80.0)
     assert Board.of(view.get("hala-point"), view).host_w == 0.0
+    assert Board.of(view.get("nahuku-32"), view, "loihi").chips == 32
+
+
+def test_a_board_holds_the_chip_that_runs_there():
+    view = catalog.load()
+    for name, device in {"hgx-h100": "h100-sxm", "nahuku-32": "loihi"}.items():
+        with pytest.raises(PlacementError, match=f"^system {name} holds {device}, not spinnaker2; systems of spinn"):
+            Board.of(view.get(name, "system"), view, "spinnaker2")
+
+
+def test_a_chip_without_any_time_is_refused():
+    timeless = replace(CHIP, sync=((0.0, 0.0),), costs=Costs(synapse_j=1e-12))
+    with pytest.raises(PlacementError, match=r"^chip toy: the catalog has no time per event or step$"):
+        run(timeless)
 
 
 # ---------------------------------------------------------------- every chip

@@ -93,6 +93,20 @@ def test_it_runs_and_writes_its_files(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (truenorth["form"], truenorth["precision"], truenorth["accuracy"]) == ("spiking", "ternary", "0.927")
 
 
+@pytest.mark.parametrize("below", [".", "deeper/still"])
+def test_a_file_in_the_place_of_the_folder_is_refused_before_the_work(
+    below: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shootout, "compare", None)
+    file = tmp_path / "taken"
+    file.touch()
+    with pytest.raises(SystemExit) as end:
+        shootout.main(["--out", str(file / below)])
+    assert end.value.code == 2
+    found = capsys.readouterr().err
+    assert found == f"error: --out {file / below}: found the file {file}, want a folder, new or existing\n"
+
+
 def test_networks_whose_forms_differ_in_work_are_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         shootout.main(["--models", "dvs-gesture"])
