@@ -119,7 +119,8 @@ class ChipRun:
     @property
     def utilisation(self) -> float:
         """mean share of the steps' time in which a core in use is busy, 0 to 1"""
-        return float(self.core_s.sum() / (self.steps.seconds.sum() * max(1, self.wiring.cores_in_use)))
+        held_s = float(self.steps.seconds.sum()) * max(1, self.wiring.cores_in_use)
+        return float(self.core_s.sum()) / held_s if held_s else 0.0
 
 
 def execute(
@@ -214,8 +215,6 @@ def _run(
     board: Board | None,
     in_turn: bool,
 ) -> ChipRun:
-    if not found.latency_s.any():
-        raise PlacementError(f"chip {chip.name}: the catalog has no time per event or step")
     held = replace(wiring, chips=1) if in_turn else wiring
     return ChipRun(
         found.latency_s,

@@ -127,6 +127,8 @@ def run(
                 model = known.get(network) if network in known.names("model") else None
                 placement = _placed(loaded, spec, activity, order or "layers", _cores(cores, loaded, model, spec))
             result = execute(loaded, placement, spec, **options, **_events(activity, loaded))
+        if not result.latency_s.any():  # a comparison of energies may do without, an answer to a user not
+            raise DcsimError(f"chip {spec.name}: the catalog has no time per event or step")
         by = "values" if form == "dense" else "rates" if spikes is None else "spikes"
         found = summary(result, loaded, grades=known.grades_used(), form=form, timing=timing, activity=by)
         if folder is not None:

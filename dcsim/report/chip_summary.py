@@ -242,6 +242,7 @@ _ADVICE: Mapping[str, str] = {
     "compute": "core {core} ({layers}) is the slowest: spread its layer over more cores",
     "link": "links between tiles are full: put what talks to each other closer together, or lower the firing rates",
     "io": "input and output take longest, {spikes_in} spikes in and {spikes_out} out per step: use fewer, or steps",
+    "host": "the host takes {host} in each step, whatever the spikes: use fewer steps",
     "sync": "the barrier takes longest (tiles: {tiles}, chips: {chips}): use fewer steps, tiles or chips",
     "tick": "steps wait for the tick and need {needed} of it: use fewer steps",
 }
@@ -263,4 +264,8 @@ def _advice(run: ChipRun, network: SpikingNetwork) -> list[str]:
         "needed": words.percent(needed_s / (float(run.steps.seconds.mean()) or 1.0)),
     }
     found = [name for name, share in _limits(run).items() if share["time"] >= _WORTH_ADVICE]
+    host_s = run.chip.costs.host_step_s
+    if "io" in found and 2.0 * host_s > float(run.steps.io_s.mean()):
+        found[found.index("io")] = "host"
+        facts["host"] = words.seconds(host_s)
     return [_ADVICE[name].format(**facts) for name in found if name in _ADVICE]
