@@ -55,6 +55,9 @@ DAMAGE = (
 
 Array = npt.NDArray[Any]
 
+_MANY = 100_000  # neurons from which a network that uses few of them is thought a mistake
+_STRAY = 10  # one in so many
+
 
 class Explicit(NamedTuple):
     """What an .npz file says."""
@@ -118,10 +121,23 @@ def load_npz(path: str | Path) -> Explicit:
         dynamics=dynamics,
         name=path.stem,
     )
+    if not per_neuron:
+        _check_numbers(path, network)
     for key in ("threshold", "leak", "core"):
         if key in found and found[key].shape not in ((), (network.size,)):
             raise NetworkError(f"{path}: {key}: found shape {found[key].shape}, want one per neuron, {network.size:,}")
     return Explicit(network, Placement(found["core"]) if "core" in found else None)
+
+
+def _check_numbers(path: Path, network: SpikingNetwork) -> None:
+    """Without an array per neuron the highest number says how many there are: one that is astray makes millions."""
+    synapses = network.connections[0]
+    used = int(((synapses.fan_in() > 0) | (synapses.fan_out() > 0)).sum())
+    if network.size > _MANY and used < network.size / _STRAY:
+        last = network.size - 1
+        raise NetworkError(
+            f"{path}: names neuron {last:,}, but only {used:,} neurons have a synapse; check pre and post, or give kind"
+        )
 
 
 def _of_model(name: str, entries: Catalog) -> SpikingNetwork:

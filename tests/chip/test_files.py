@@ -70,6 +70,13 @@ def test_arrays_that_cannot_be_right_are_refused_in_one_line(tmp_path, arrays, m
     assert "\n" not in str(caught.value)
 
 
+def test_a_number_that_is_astray_makes_no_millions_of_neurons(tmp_path):
+    path = tmp_path / "stray.npz"
+    np.savez(path, pre=np.array([0, 1, 2]), post=np.array([1, 2, 10_000_000]))
+    with pytest.raises(NetworkError, match=r"stray.npz: names neuron 10,000,000, but only 4 neurons have a synapse"):
+        files.load_npz(path)
+
+
 def test_pickled_objects_are_refused(tmp_path):
     path = tmp_path / "net.npz"
     np.savez(path, pre=np.array([{}], dtype=object), post=np.array([1]))
