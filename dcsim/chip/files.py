@@ -162,8 +162,11 @@ def _arrays(path: Path) -> dict[str, Array]:
                     if array.size or key in ("pre", "post"):
                         found[key] = array
                 elif key in ("pre", "post"):
-                    known = [name.removesuffix(".npy") for name in names if name.isprintable()]
-                    raise NetworkError(f"{path}: found no array '{key}'{nearest(key, known)}")
+                    raise NetworkError(f"{path}: found no array '{key}', want pre and post")
+            known = (*_PER_SYNAPSE, *_PER_NEURON, "raster", "raster_shape")
+            for name in (name.removesuffix(".npy") for name in names):
+                if name not in known:
+                    raise NetworkError(f"{path}: unknown array {name[:40]!r}{nearest(name[:40], known)}")
     except OSError as error:
         raise NetworkError(f"{path}: cannot be read: {error.strerror or error}") from None
     except DAMAGE as error:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dcsim.report import grids
 from dcsim.report.chip import LIMIT_WORDS
 from dcsim.report.chip_mesh import percent
+from dcsim.report.grids import Line
 from dcsim.report.words import count, find, joules, number, seconds, significant
 from dcsim.units import in_words
 
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table as RichTable
 
-Line = tuple[str, str, str]
 """what, how much, details"""
 
 _BOUNDARIES = {"chip": "chips, idle power included", "board": "with the board", "host": "with the host"}
@@ -27,11 +28,11 @@ def run_table(summary: Mapping[str, Any]) -> RenderableType:
 
     network, chip = summary["network"], summary["chip"]
     head = Text.assemble((f"{network['name']} on {chip['name']}", "bold"), f"  {_head(summary)}")
-    blocks: list[RenderableType] = [head, Text(), _grid(_figures(summary)), Text(), _energy(summary)]
-    blocks += [Text(), _grid(_events(summary)), Text()]
+    blocks: list[RenderableType] = [head, Text(), grids.grid(_figures(summary)), Text(), _energy(summary)]
+    blocks += [Text(), grids.grid(_events(summary)), Text()]
     blocks += [Text(f"faster: {line}") for line in summary["advice"]]
     blocks += [Text(f"note: {line}", style="yellow") for line in summary["notes"]]
-    blocks.append(Text(_numbers(summary), style="dim"))
+    blocks.append(Text(grids.numbers(summary), style="dim"))
     return Group(*blocks)
 
 
@@ -125,22 +126,3 @@ def _events(summary: Mapping[str, Any]) -> Iterator[Line]:
 def _events_words(value: float) -> str:
     """Events of one inference: whole from 100, else three digits."""
     return count(round(value)) if value >= 100 else significant(value)
-
-
-def _numbers(summary: Mapping[str, Any]) -> str:
-    numbers = summary["numbers"]
-    shares = ", ".join(f"{percent(share)} {grade}" for grade, share in numbers["shares"].items())
-    return f"rests on {numbers['read']} catalog numbers" + (f": {shares}" if shares else "")
-
-
-def _grid(lines: Iterator[Line]) -> RichTable:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(justify="right", no_wrap=True)
-    grid.add_column(style="dim", overflow="fold")
-    for line in lines:
-        grid.add_row(*(Text(cell) for cell in line))
-    return grid

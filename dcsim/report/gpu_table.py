@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dcsim.report import grids
+from dcsim.report.grids import Line
 from dcsim.report.words import count, find, joules, kilowatt_hours, percent, seconds, significant
 from dcsim.units import in_words
 
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 Summary = Mapping[str, Any]
-Line = tuple[str, str, str]
 """what, how much, details"""
 
 #: Words for classes of kernels and for what bounds them.
@@ -34,7 +35,7 @@ def point_table(kind: str, summaries: Sequence[Summary]) -> RenderableType:
     title = f"{first['model']['name']} on {_gpus(first)}"
     blocks: list[RenderableType] = [Text.assemble((title, "bold"), f"  {_HEADS.get(kind, _batch_head)(first)}"), Text()]
     if len(summaries) == 1:
-        blocks.append(_grid(_LINES.get(kind, _batch_lines)(first)))
+        blocks.append(grids.grid(_LINES.get(kind, _batch_lines)(first)))
         if "kernels" in first:
             blocks += [Text(), _spent(first)]
     else:
@@ -42,7 +43,7 @@ def point_table(kind: str, summaries: Sequence[Summary]) -> RenderableType:
     blocks.append(Text())
     notes = dict.fromkeys(note for summary in summaries for note in summary["notes"])
     blocks += [Text(f"note: {note}", style="yellow") for note in notes]
-    blocks.append(Text(_numbers(first), style="dim"))
+    blocks.append(Text(grids.numbers(first), style="dim"))
     return Group(*blocks)
 
 
@@ -250,22 +251,3 @@ def _rows(columns: Sequence[_Column], summaries: Sequence[Summary]) -> RichTable
 _HEADS: Mapping[str, Callable[[Summary], str]] = {"llm": _language_head}
 _LINES: Mapping[str, Callable[[Summary], Iterator[Line]]] = {"llm": _language_lines, "training": _training_lines}
 _COLUMNS: Mapping[str, tuple[_Column, ...]] = {"llm": _LANGUAGE_COLUMNS, "training": _TRAINING_COLUMNS}
-
-
-def _numbers(summary: Summary) -> str:
-    numbers = summary["numbers"]
-    shares = ", ".join(f"{percent(share)} {grade}" for grade, share in numbers["shares"].items())
-    return f"rests on {numbers['read']} catalog numbers" + (f": {shares}" if shares else "")
-
-
-def _grid(lines: Iterator[Line]) -> RichTable:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(justify="right", no_wrap=True)
-    grid.add_column(style="dim", overflow="fold")
-    for line in lines:
-        grid.add_row(*(Text(cell) for cell in line))
-    return grid

@@ -46,7 +46,7 @@ def test_ends_are_enough_and_empty_arrays_say_nothing(tmp_path):
     ("arrays", "message"),
     [
         ({"pre": [0]}, "found no array 'post'"),
-        ({"post": [0], "pr": [0]}, "found no array 'pre'; did you mean 'pr'?"),
+        ({"post": [0], "pr": [0]}, "found no array 'pre', want pre and post"),
         ({"pre": [0], "post": ["x"]}, "post: found <U1 values, want numbers"),
         ({"pre": [[0]], "post": [1]}, "pre: found shape (1, 1), want a list of at most 100,000,000 numbers"),
         ({"pre": [0], "post": [1], "weight": [np.nan]}, "weights: found nan, want finite numbers"),
@@ -74,6 +74,13 @@ def test_a_number_that_is_astray_makes_no_millions_of_neurons(tmp_path):
     path = tmp_path / "stray.npz"
     np.savez(path, pre=np.array([0, 1, 2]), post=np.array([1, 2, 10_000_000]))
     with pytest.raises(NetworkError, match=r"stray.npz: names neuron 10,000,000, but only 4 neurons have a synapse"):
+        files.load_npz(path)
+
+
+def test_an_array_that_would_be_ignored_is_refused(tmp_path):
+    path = tmp_path / "more.npz"
+    np.savez(path, pre=np.array([0]), post=np.array([1]), weights=np.array([1.0]))
+    with pytest.raises(NetworkError, match=r"more.npz: unknown array 'weights'; did you mean 'weight'\?"):
         files.load_npz(path)
 
 
