@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table as RichTable
 
-"""what, how much, details"""
 
 _BOUNDARIES = {"chip": "chips, idle power included", "board": "with the board", "host": "with the host"}
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 Summary = Mapping[str, Any]
-"""what, how much, details"""
 
 #: Words for classes of kernels and for what bounds them.
 CLASS_WORDS = {

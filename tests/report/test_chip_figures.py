@@ -289,6 +289,6 @@ def test_table_has_the_figures_in_words() -> None:
         "total",
         "one copy",
         "note: read [this]",
-        "75 % published",
+        "75.0 % published",
     ):
         assert word in text
