@@ -81,7 +81,7 @@ def llm(
     asked = _asked("llm", model, gpu, batch, clock, power_cap, catalog_files)
     from dcsim.gpu.points import LanguagePoint, language_point
     from dcsim.report import gpu_summary
-    from dcsim.scenario.models import Serving
+    from dcsim.scenario.hardware import Serving
 
     serving = Serving(devices=count, precision=precision, expert_parallel=expert_parallel, sampled=sampled)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import sqrt
 
-from dcsim.scenario.models import Curve
+from dcsim.scenario.hardware import Curve
 
 
 def table(points_w: Sequence[float]) -> Callable[[float], float]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from dcsim.catalog import Catalog, Entry
 from dcsim.cluster import curves
 from dcsim.facility.embodied import Band, of_entry
-from dcsim.scenario.models import CustomNode, Pool
+from dcsim.scenario.hardware import CustomNode, Pool
 
 
 @dataclass(frozen=True)

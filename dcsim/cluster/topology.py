@@ -13,7 +13,8 @@ from dcsim.catalog import Catalog
 from dcsim.cluster import nodes
 from dcsim.cluster.nodes import NodeSpec
 from dcsim.errors import ScenarioError
-from dcsim.scenario.models import Scenario, Serving
+from dcsim.scenario.hardware import Serving
+from dcsim.scenario.models import Scenario
 from dcsim.service import IntArray
 
 MAX_DEVICES = 1_000_000

@@ -20,7 +20,7 @@ from dcsim.gpu.roofline import Reached, choose_precision, rates
 from dcsim.gpu.serving import Deployment, deploy
 from dcsim.gpu.steady import Load, mean_iteration, steady
 from dcsim.gpu.steps import step_cost
-from dcsim.scenario.models import Serving
+from dcsim.scenario.hardware import Serving
 
 
 class Setting(NamedTuple):

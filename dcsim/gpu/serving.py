@@ -12,7 +12,7 @@ from dcsim.gpu.memory import weight_bytes
 from dcsim.gpu.roofline import choose_precision
 from dcsim.gpu.schedule import Limits
 from dcsim.gpu.steps import StepCost, step_cost
-from dcsim.scenario.models import Serving
+from dcsim.scenario.hardware import Serving
 from dcsim.service import FloatArray
 
 

@@ -12,7 +12,7 @@ from dcsim.results import energy
 from dcsim.results.account import BOUNDARIES, RunAccount
 from dcsim.results.energy import Rates
 from dcsim.results.recorder import JobBlock
-from dcsim.scenario.models import Slo
+from dcsim.scenario.streams import Slo
 from dcsim.service import FloatArray
 
 Table = dict[str, npt.NDArray[np.generic]]

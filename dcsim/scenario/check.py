@@ -8,21 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from dcsim.errors import nearest
-from dcsim.scenario.models import (
-    Curve,
-    CustomNode,
-    Daily,
-    GivenService,
-    Needs,
-    Outage,
-    Pool,
-    Replay,
-    Scenario,
-    Scheduled,
-    Stream,
-)
+from dcsim.scenario.arrivals import Daily, Scheduled
+from dcsim.scenario.hardware import Curve, CustomNode, Pool
+from dcsim.scenario.models import Outage, Scenario
 from dcsim.scenario.problems import Problem
+from dcsim.scenario.replay import Replay
 from dcsim.scenario.shape import Path, Step
+from dcsim.scenario.sizes import GivenService
+from dcsim.scenario.streams import Needs, Stream
 from dcsim.units import write
 
 #: Sizes beyond which a run would not fit in memory; found before the run, because afterwards is too late.

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from dcsim import catalog
 from dcsim.errors import CatalogError, ScenarioError, nearest
 from dcsim.scenario import check, files, reader, shape
-from dcsim.scenario.models import Daily, Scenario
+from dcsim.scenario.arrivals import Daily
+from dcsim.scenario.models import Scenario
 from dcsim.scenario.overrides import apply, replace
 from dcsim.scenario.problems import Problem, Source, explain, value_at
 from dcsim.scenario.reader import Block

@@ -20,7 +20,9 @@ from dcsim.cluster.topology import PoolSpec
 from dcsim.errors import PlacementError, ScenarioError, nearest
 from dcsim.gpu import gpu_profile
 from dcsim.gpu.serving import Deployment, deploy
-from dcsim.scenario.models import GivenService, Serving, Stream
+from dcsim.scenario.hardware import Serving
+from dcsim.scenario.sizes import GivenService
+from dcsim.scenario.streams import Stream
 from dcsim.scheduling.nodes import Request
 from dcsim.scheduling.routes import UNLIMITED
 from dcsim.service import FloatArray, Service, ServiceProfile, TokenProfile

@@ -18,7 +18,8 @@ from dcsim.cluster import topology
 from dcsim.cluster.ledger import Cell
 from dcsim.errors import ScenarioError, nearest
 from dcsim.results.recorder import JobTable
-from dcsim.scenario.models import Replay, Scenario
+from dcsim.scenario.models import Scenario
+from dcsim.scenario.replay import Replay
 from dcsim.service import FloatArray, Service
 from dcsim.sim import clock, demand
 from dcsim.sim.clock import Clock

@@ -16,7 +16,8 @@ from dcsim.cluster.topology import Cluster
 from dcsim.facility import chain
 from dcsim.facility.plant import ConstantPlant
 from dcsim.facility.power import Bank, from_entry
-from dcsim.scenario.models import Scenario, Site
+from dcsim.scenario.models import Scenario
+from dcsim.scenario.sites import Site
 from dcsim.service import FloatArray
 from dcsim.sim.meters import Meter
 

@@ -2,12 +2,13 @@
 
 A case NAME is a document, NAME.nir and NAME.npz beside it. The document says what a NIR file cannot: the time step
 `dt`, the `reset`, the `threshold_test`, the `layer_delay`. The arrays are `input` (J, T, ...), `layers` (names), and
-what of these there is: `raster_K` and `raster_K_shape` (packed bits of layer K, first samples), `counts` (J, layers),
-`output_counts` (J, outputs), `predictions` and `labels` (J,).
+what of these there is: `raster_K` and `raster_K_shape` (packed bits of layer K, first samples; of every layer or none),
+`counts` (J, layers), `output_counts` (J, outputs), `predictions` and `labels` (J,).
 """
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -57,7 +58,7 @@ class Document(BaseModel):
         return {
             "dt_s": self.dt,
             "reset": _reset(self.reset),
-            "at_threshold": ">=" in self.threshold_test or "≥" in self.threshold_test,
+            "at_threshold": _at_threshold(self.threshold_test),
             "layer_delay": _steps(self.layer_delay),
             "recurrent_delay": self.recurrent_delay,
             "integration": _integration(self.integration),
@@ -94,12 +95,20 @@ def _reset(text: str) -> Reset:
     raise CaseError(f"reset: found {text[:60]!r}, want zero, value, subtract or subtract-now")
 
 
+def _at_threshold(text: str) -> bool:
+    """Whether a potential that equals the threshold is enough: `v > v_threshold` or `v >= v_threshold`."""
+    before, *rest = re.split("(>=|≥|<=|≤|<|>)", text.lower())
+    if len(rest) == 2 and rest[0] in (">", ">=", "≥") and "thr" not in before:
+        return rest[0] != ">"
+    raise CaseError(f"threshold_test: found {text[:60]!r}, want v > v_threshold or v >= v_threshold")
+
+
 def _steps(written: int | str) -> int:
     if isinstance(written, int):
         return written
     word = written.strip().lower().replace(":", " ").split(" ", 1)[0]
     named = {"none": 0, "no": 0, "zero": 0, "one": 1, "": 0}
-    if word in named or word.isdigit():
+    if word in named or word.isdecimal():
         return named[word] if word in named else int(word)
     raise CaseError(f"layer_delay: found {written[:60]!r}, want none or a number of steps")
 
@@ -150,6 +159,8 @@ def _layers(arrays: Mapping[str, npt.NDArray[Any]], done: Dynamics) -> list[int]
     """Numbers of the layers that the case names."""
     numbers = {layer.name: index for index, layer in enumerate(done.network.layers)}
     names = [str(name) for name in _of(arrays, "layers", 1)]
+    if not names:
+        raise CaseError("layers: found no name, want one for each layer of neurons")
     for name in names:
         if name not in numbers:
             raise CaseError(f"layers: found {name[:60]!r}, the file has {', '.join(numbers)[:120]}")
@@ -167,9 +178,7 @@ def _spikes(case: Case, arrays: Mapping[str, npt.NDArray[Any]], done: Dynamics) 
     """Bins of the rasters, and counts per sample and layer, that are not the same."""
     layers = _layers(arrays, done)
     bins, different = 0, 0
-    for index, layer in enumerate(layers):
-        if f"raster_{index}" not in arrays:
-            continue
+    for index, layer in enumerate(layers if _has_rasters(arrays, len(layers)) else ()):
         expected = _raster(arrays, index, done.spikes(layer).shape)
         bins += expected.size
         different += int((expected != done.spikes(layer)[: len(expected)]).sum())
@@ -178,6 +187,19 @@ def _spikes(case: Case, arrays: Mapping[str, npt.NDArray[Any]], done: Dynamics) 
         yield compare(AREA, case.name, "raster bins different", 0.0, different, DIFFERENT_BINS, note)
     if "counts" in arrays:
         yield _different(case, "spike counts different", arrays["counts"], done.counts[:, layers], DIFFERENT_BINS)
+
+
+def _has_rasters(arrays: Mapping[str, npt.NDArray[Any]], layers: int) -> bool:
+    """Whether the case has rasters; CaseError where only some of its layers have one."""
+    kept = [key for key in arrays if re.fullmatch(r"raster_\d+(_shape)?", key)]
+    wanted = [key for index in range(layers) for key in (f"raster_{index}", f"raster_{index}_shape")]
+    for key in wanted:
+        if kept and key not in kept:
+            raise CaseError(f"{key}: found none, want raster_K and raster_K_shape for each of the {layers} layers")
+    for key in kept:
+        if key not in wanted:
+            raise CaseError(f"{key}: found a raster of layer {key.split('_')[1]}, the case names {layers} layers")
+    return bool(kept)
 
 
 def _raster(arrays: Mapping[str, npt.NDArray[Any]], index: int, found: tuple[int, ...]) -> npt.NDArray[np.bool_]:

@@ -26,7 +26,7 @@ from dcsim.gpu.schedule import Limits
 from dcsim.gpu.serving import Deployment, deploy
 from dcsim.gpu.steps import StepCost
 from dcsim.results.histogram import Histogram
-from dcsim.scenario.models import Serving
+from dcsim.scenario.hardware import Serving
 from dcsim.service import FloatArray, IntArray
 from dcsim.validation.case import Area, Case, CaseError, Effort, Heading, NonNegative, Number, explain
 from dcsim.validation.report import Row, compare

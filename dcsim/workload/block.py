@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+
+#: Draws per chunk of arrivals. A part of the definition of the moments: sums are rounded chunk by chunk.
+CHUNK = 65_536
 
 #: Most rows of a block that `workload.blocks` yields.
 BLOCK_ROWS = 65_536
@@ -21,21 +24,30 @@ class Block:
     arrival_s: FloatArray
     """moments of arrival, sorted, shape (n,), s"""
     columns: Mapping[str, FloatArray] = field(default_factory=dict)
-    """those that the source has of input_tokens, output_tokens, run_s, processors, requested_s, trace_id,
-    shape (n,)
-    """
-    dropped_rows: int = 0
-    """rows of the trace that are no jobs of this run; the first block of a stream carries the count"""
+    """those of `dcsim.workload.columns.COLUMNS` that the source has, shape (n,)"""
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """column of kind label -> names; the column holds their numbers, from 0"""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """reason -> rows of the trace that are no jobs of this run; the first block of a stream carries them"""
 
     def __len__(self) -> int:
         return len(self.arrival_s)
 
+    @property
+    def dropped_rows(self) -> int:
+        """Rows of the trace that are no jobs of this run."""
+        return sum(self.dropped.values())
+
+    def take(self, rows: slice | npt.NDArray[np.intp]) -> Block:
+        """The jobs in `rows`, which must keep them sorted; nothing counts as dropped."""
+        columns = {key: values[rows] for key, values in self.columns.items()}
+        return replace(self, arrival_s=self.arrival_s[rows], columns=columns, dropped={})
+
     def pieces(self, rows: int) -> Iterator[Block]:
-        """The same jobs in blocks of at most `rows`; the first carries `dropped_rows`."""
+        """The same jobs in blocks of at most `rows`; the first carries `dropped`."""
         for start in range(0, len(self), rows):
-            part = slice(start, start + rows)
-            columns = {key: values[part] for key, values in self.columns.items()}
-            yield Block(self.arrival_s[part], columns, self.dropped_rows if start == 0 else 0)
+            piece = self.take(slice(start, start + rows))
+            yield piece if start else replace(piece, dropped=self.dropped)
 
 
 def cut(chunks: Iterable[FloatArray], end_s: float) -> Iterator[FloatArray]:

@@ -11,7 +11,7 @@ from dcsim.errors import ScenarioError
 from dcsim.workload.block import FloatArray
 
 if TYPE_CHECKING:
-    from dcsim.scenario.models import GivenService
+    from dcsim.scenario.sizes import GivenService
 
 
 def check(service: GivenService, where: str) -> None:

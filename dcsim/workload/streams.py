@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from dcsim.catalog import Catalog
-from dcsim.errors import ScenarioError, TraceError
-from dcsim.scenario import files
-from dcsim.scenario.models import Daily, FixedSizes, Poisson, Replay, Scheduled, Stream
+from dcsim.errors import ScenarioError
+from dcsim.scenario.arrivals import Daily, Poisson, Scheduled
+from dcsim.scenario.replay import Replay
+from dcsim.scenario.sizes import FixedSizes
+from dcsim.scenario.streams import Stream
 from dcsim.seeds import generator
-from dcsim.workload import arrivals, run_times, sizes, traces
+from dcsim.workload import arrivals, replay, run_times, sizes
 from dcsim.workload.block import BLOCK_ROWS, Block, FloatArray
 
 #: Most jobs that one stream may be expected to draw: ten times what fits in the memory of a large machine.
@@ -35,9 +38,9 @@ def blocks(
     """Jobs of `stream` that arrive in [0, duration_s), in sorted, never empty blocks of at most `rows` rows.
 
     Columns: `input_tokens` and `output_tokens` where the stream has sizes or its trace brings them (given
-    sizes replace those of the trace); `run_s` where the stream has a `service`; from a trace also
-    `processors`, `requested_s` and `trace_id`. Trace rows at or after the end are left out; the first block's
-    `dropped_rows` counts them and those that the reader skipped.
+    sizes replace those of the trace); `run_s` where the stream has a `service`; from a trace also its other
+    columns. Trace rows at or after the end are left out; the first block's `dropped` counts them and those that
+    the reader left out.
 
     The same seed and replication give the same bytes whatever `rows` is. `folder` is where a scenario stands
     that was not loaded from a file and names a trace by a relative path. All that can be wrong is found
@@ -64,7 +67,7 @@ def _fill(source: Iterable[Block], draws: list[_Draw], rows: int) -> Iterator[Bl
             columns = dict(block.columns)
             for draw in draws:
                 columns |= draw(len(block))
-            yield Block(block.arrival_s, columns, block.dropped_rows)
+            yield dataclasses.replace(block, columns=columns)
 
 
 # ---------------------------------------------------------------- where jobs come from
@@ -81,7 +84,7 @@ def _source(
     """Blocks with arrival times, and with the columns of the trace if it is one."""
     spec = stream.arrivals
     if isinstance(spec, Replay):
-        return [_replay(stream, spec, where, duration_s, folder)]
+        return [replay.read(stream, spec, where, duration_s, folder)]
     if stream.service is not None and stream.service.distribution == "trace":
         raise ScenarioError(f"{where}.service.distribution: 'trace' wants arrivals of kind trace, found '{spec.kind}'")
     return (Block(times_s) for times_s in _times(spec, f"{where}.arrivals", duration_s, catalog, random))
@@ -135,34 +138,3 @@ def _size_draw(spec: str | FixedSizes, catalog: Catalog, random: np.random.Gener
         return lambda count: sizes.fixed(spec.input_tokens, spec.output_tokens, count)
     table = sizes.SizeTable.of(catalog.get(spec, "sizes"))
     return lambda count: table.draw(count, random)
-
-
-# ---------------------------------------------------------------- traces
-
-
-def _replay(stream: Stream, spec: Replay, where: str, duration_s: float, folder: Path | None) -> Block:
-    path = find_trace(spec.path, folder)
-    trace = traces.read(path, spec.format)
-    arrival_s = trace.arrival_s / spec.rate_scale
-    count = int(np.searchsorted(arrival_s, duration_s, side="left"))
-    if count == 0:
-        first = f"the first one would arrive at {arrival_s[0]:g} s"
-        raise TraceError(f"{path}: no job arrives in the run of {duration_s:g} s; {first}")
-    columns = {key: values[:count] for key, values in trace.columns.items()}
-    if stream.service is None:
-        columns.pop("run_s", None)
-    elif stream.service.distribution == "trace" and "run_s" not in columns:
-        raise ScenarioError(f"{where}.service.distribution: 'trace' wants run times, but {path} has none")
-    return Block(arrival_s[:count], columns, trace.dropped_rows + len(trace) - count)
-
-
-def find_trace(path: str, folder: Path | None) -> Path:
-    """File of a trace path: absolute ones as they are (a loaded scenario has no others); others as a scenario
-    in `folder` would name them, or, for None, a script in the working folder. Raises TraceError.
-    """
-    if Path(path).is_absolute():
-        return Path(path)
-    try:
-        return files.resolve(path, folder or Path.cwd(), own=folder is None)
-    except files.FileProblem as error:
-        raise TraceError(f"trace: {error}") from None

@@ -24,6 +24,7 @@ from dcsim.report import chip_summary, gpu_summary
 from dcsim.results import columns, keys
 from dcsim.scenario import models
 from dcsim.scenario.fields import Measure
+from dcsim.scenario.part import Part
 from dcsim.scheduling.orders import ORDERS
 from dcsim.scheduling.slots import PLACEMENTS
 from dcsim.workload import traces
@@ -65,14 +66,14 @@ def _keys(listed: tuple[keys.Key, ...]) -> Callable[[], str]:
 # ---------------------------------------------------------------- scenario
 
 
-def _models() -> Iterator[type[models.Part]]:
+def _models() -> Iterator[type[Part]]:
     """Every part of a scenario, from the outside in and each once."""
     waiting: list[Any] = [models.Scenario]
-    seen: set[type[models.Part]] = set()
+    seen: set[type[Part]] = set()
     while waiting:
         kind = waiting.pop(0)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            if issubclass(kind, models.Part) and kind not in seen:
+            if issubclass(kind, Part) and kind not in seen:
                 seen.add(kind)
                 yield kind
                 waiting += [field.annotation for field in kind.model_fields.values()]
@@ -118,7 +119,7 @@ def _words(kind: Any) -> str:
         return ", ".join(f"`{value}`" for value in parts)
     if origin in (list, dict):
         return f"list of {_words(parts[0])}" if origin is list else f"name: {_words(parts[1])}"
-    if isinstance(kind, type) and issubclass(kind, models.Part):
+    if isinstance(kind, type) and issubclass(kind, Part):
         return f"[{kind.__name__}](#{kind.__name__.lower()})"
     return {str: "text", int: "whole number", float: "number", bool: "true or false"}[kind]
 

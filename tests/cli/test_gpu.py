@@ -11,7 +11,7 @@ import pytest
 from dcsim import catalog
 from dcsim.gpu.points import batch_point, language_point
 from dcsim.report import gpu_summary
-from dcsim.scenario.models import Serving
+from dcsim.scenario.hardware import Serving
 
 LLM = ("gpu", "llm", "--model", "llama-3.1-8b", "--gpu", "h100-sxm", "--batch")
 VISION = ("gpu", "vision", "--model", "resnet-50", "--gpu", "h100-sxm", "--batch")

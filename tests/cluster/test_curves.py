@@ -7,7 +7,7 @@ from math import sqrt
 import pytest
 
 from dcsim.cluster import curves
-from dcsim.scenario.models import Curve
+from dcsim.scenario.hardware import Curve
 
 
 def curve(**parts):

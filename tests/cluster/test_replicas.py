@@ -14,7 +14,7 @@ from dcsim.gpu.schedule import Limits
 from dcsim.gpu.serving import Deployment
 from dcsim.gpu.steps import StepCost
 from dcsim.results.histogram import Histogram
-from dcsim.scenario.models import Serving
+from dcsim.scenario.hardware import Serving
 
 # an iteration takes 1 s, and 1 s more for each token beyond the tenth; two GPUs, 100 W at the chips while it works
 _COST = StepCost(-9.0, 0.0, 10.0, 1.0, 0.0, 0.0, 0.0, 0.0)

@@ -8,7 +8,8 @@ import pytest
 from dcsim import catalog
 from dcsim.cluster import nodes, topology
 from dcsim.errors import CatalogError, ScenarioError
-from dcsim.scenario.models import Pool, Scenario
+from dcsim.scenario.hardware import Pool
+from dcsim.scenario.models import Scenario
 
 MIXED = {"devices": {"x": {"count": 2, "power": {"max": "9 W"}}, "y": {"count": 1, "power": {"max": "9 W"}}}}
 CPU_ONLY = {"cores": 16, "host": {"idle": "100 W", "max": "300 W"}}

@@ -12,7 +12,7 @@ from dcsim.gpu import kernels
 from dcsim.gpu.points import LanguagePoint, Setting, batch_point, language_point
 from dcsim.gpu.training import Gang
 from dcsim.gpu.training_points import training_point
-from dcsim.scenario.models import Serving
+from dcsim.scenario.hardware import Serving
 
 
 def language(known: Catalog, batch: int, *, gpu: str = "h100-sxm", devices: int = 1, **options: Any) -> LanguagePoint:

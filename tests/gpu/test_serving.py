@@ -10,7 +10,7 @@ import pytest
 from dcsim.catalog import Catalog
 from dcsim.errors import PlacementError
 from dcsim.gpu.serving import Deployment, deploy
-from dcsim.scenario.models import Serving
+from dcsim.scenario.hardware import Serving
 
 
 def _deploy(known: Catalog, model: str = "toy-talker", gpu: str = "toy-gpu", **options: Any) -> Deployment:

@@ -20,7 +20,7 @@ from dcsim.gpu.training import Gang
 from dcsim.gpu.training_points import TrainingPoint, training_point
 from dcsim.report import gpu, gpu_summary
 from dcsim.report.gpu_table import point_table
-from dcsim.scenario.models import Serving
+from dcsim.scenario.hardware import Serving
 
 
 @pytest.fixture(autouse=True)

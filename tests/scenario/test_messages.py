@@ -67,7 +67,7 @@ def test_the_good_one_loads(scenario):
         (
             "{kind: poisson, rate: 2/s}",
             "often",
-            "streams.chat.arrivals: found 'often', want a mapping with keys every, ",
+            "streams.chat.arrivals: found 'often', want a mapping with keys bad_rows, ",
         ),
         (
             "input_tokens: 1000",

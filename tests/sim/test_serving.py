@@ -16,7 +16,7 @@ from dcsim.gpu.serving import deploy
 from dcsim.results.histogram import Histogram
 from dcsim.results.result import Result
 from dcsim.scenario import Scenario
-from dcsim.scenario.models import Serving
+from dcsim.scenario.hardware import Serving
 from dcsim.validation.serving import replay
 
 Build = Callable[..., Scenario]

@@ -83,7 +83,7 @@ def test_what_differs_is_counted(made):
 
 
 def test_only_what_the_case_has_is_compared(made):
-    left_out = dict.fromkeys(["raster_0", "output_counts", "predictions", "labels"])
+    left_out = dict.fromkeys(["raster_0", "raster_0_shape", "output_counts", "predictions", "labels"])
     assert list(rows(made(left_out, synapses_total=None))) == ["spike counts different"]
     pooled = {"0": {"type": "SumPool2d"}, "1": {"type": "Affine"}}
     assert "synapses" not in rows(made(nodes=pooled))
@@ -99,6 +99,8 @@ def test_only_what_the_case_has_is_compared(made):
         ({"reset": "subtract"}, {"reset": "subtract"}),
         ({"reset": "subtract, immediately"}, {"reset": "subtract-now"}),
         ({"threshold_test": "v >= v_threshold"}, {"at_threshold": True}),
+        ({"threshold_test": "v ≥ v_threshold"}, {"at_threshold": True}),
+        ({"threshold_test": "v > v_threshold (strict)"}, {"at_threshold": False}),
         ({"layer_delay": "none: in the same step"}, {"layer_delay": 0}),
         ({"layer_delay": "one step"}, {"layer_delay": 1}),
         ({"layer_delay": 2, "recurrent_delay": 3}, {"layer_delay": 2, "recurrent_delay": 3}),
@@ -117,6 +119,18 @@ def test_what_a_document_says_beside_the_file(body, options):
         ({}, {"reset": "maybe"}, "reset: found 'maybe', want zero, value, subtract"),
         ({}, {"layer_delay": "some"}, "layer_delay: found 'some'"),
         ({}, {"integration": "midpoint"}, "integration: found 'midpoint'"),
+        (
+            {},
+            {"threshold_test": "at the threshold"},
+            "threshold_test: found 'at the threshold', want v > v_threshold or",
+        ),
+        ({}, {"threshold_test": "v < v_threshold"}, "threshold_test: found 'v < v_threshold'"),
+        ({}, {"threshold_test": "v_threshold > v"}, "threshold_test: found 'v_threshold > v'"),
+        ({}, {"threshold_test": "v > a or v >= b"}, "threshold_test: found 'v > a or v >= b'"),
+        ({"raster_0": None}, {}, "raster_0: found none, want raster_K and raster_K_shape for each of the 1 layers"),
+        ({"raster_0_shape": None}, {}, "raster_0_shape: found none, want"),
+        ({"raster_1": np.zeros(1)}, {}, "raster_1: found a raster of layer 1, the case names 1 layers"),
+        ({"layers": np.array([], dtype="<U1")}, {}, "layers: found no name"),
         ({}, {"dt": -1.0}, "dt: .* found -1.0"),
         ({"input": None}, {}, "input: found none, want at least 3 dimensions"),
         ({"layers": np.array(["other"])}, {}, "layers: found 'other', the file has in, cells"),

@@ -53,11 +53,31 @@ def found(**changes):
     return {"simple": base | {"sim_time": simple}, "detailed": base | {"sim_time": detailed}} | changes
 
 
+def by_step(model):
+    """The same step by step. Step 1: both inputs fire; step 2: the replay; step 3: the leaky neuron."""
+    seconds = {"simple": [19.8e-9, 49.9e-9, 39.7e-9], "detailed": [36.5e-9, 76.2e-9, 39.7e-9]}[model]
+    access, update, spike, synapse, packet = 2 * 51.2e-12, 21.6e-12, 69.3e-12, 35.5e-12, 111e-12
+    lists = {
+        "soma_energy": [access, access + 2 * update + spike, access + update + spike],
+        "synapse_energy": [2 * synapse, 2 * synapse, 0.0],
+        "network_energy": [2 * packet + 4.2e-12, 2 * packet + 4.2e-12, 0.0],
+    }
+    return lists | {
+        "total_energy": [sum(parts) for parts in zip(*lists.values(), strict=True)],
+        "fired": [2, 1, 1], "updated": [2, 2, 1], "spikes": [2, 2, 0], "hops": [1, 1, 0], "packets": [2, 2, 0],
+        "sim_time": [1e-6 + each for each in seconds], "timestep": [1, 2, 3],
+    }  # fmt: skip
+
+
+SIZES = {"neurons": 4, "synapses": 4, "T": 3, "cores_used": 3, "tiles_used": 2}
+
+
 @pytest.fixture
 def rows(tmp_path):
-    def check(results=None, **changes):
+    def check(results=None, said=None, **changes):
         np.savez(tmp_path / "toy.npz", **arrays(**changes))
         body = {"kind": "sanafe", "case": "toy", "spec": {}, "results": found() if results is None else results}
+        body |= said or {}
         return list(sanafe.check(Case("sanafe", "toy", body, tmp_path), QUICK))
 
     return check
@@ -66,8 +86,8 @@ def rows(tmp_path):
 def test_a_case_worked_out_by_hand(rows):
     table = {row.metric: row for row in rows()}
     assert {row.status for row in table.values()} == {"passed"}
-    assert len(table) == 14
-    for metric in ("energy total J", "time simple s", "time detailed s", "neurons updated"):
+    assert len(table) == 23
+    for metric in ("energy total simple J", "time simple s", "time detailed s", "neurons updated detailed"):
         assert table[metric].error == pytest.approx(0.0, abs=1e-12), metric
     # spikes at rates differ between the samples of so small a case; their mean does not
     assert table["energy at rates J"].tolerance == 0.01
@@ -85,7 +105,69 @@ def test_one_timing_model_is_enough(rows):
 def test_a_wrong_number_fails(rows):
     results = found()
     results["simple"]["packets"] = 5
-    assert [row.metric for row in rows({"simple": results["simple"]}) if row.status == "failed"] == ["packets"]
+    failed = [row.metric for row in rows({"simple": results["simple"]}) if row.status == "failed"]
+    assert failed == ["packets simple"]
+
+
+def with_steps():
+    results = found()
+    return {model: part | {"per_step": by_step(model)} for model, part in results.items()}
+
+
+def test_a_case_worked_out_by_hand_step_by_step(rows):
+    table = {row.metric: row for row in rows(with_steps(), SIZES)}
+    assert {row.status for row in table.values()} == {"passed"}
+    assert len(table) == 23 + 5 + 2 * 10
+    assert table["fired by step simple"].tolerance == 0.0
+    assert table["sim time by step detailed"].simulated == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("key", SIZES)
+def test_a_size_of_the_document_that_is_another_fails(rows, key):
+    failed = [row for row in rows(said=SIZES | {key: SIZES[key] + 1}) if row.status == "failed"]
+    assert [(row.metric, row.simulated) for row in failed] == [
+        ("steps" if key == "T" else key.replace("_", " "), SIZES[key])
+    ]
+
+
+@pytest.mark.parametrize("model", ["simple", "detailed"])
+@pytest.mark.parametrize("key", sorted(by_step("simple").keys() - {"timestep"}))
+def test_one_wrong_step_fails(rows, model, key):
+    results = with_steps()
+    results[model]["per_step"][key][1] *= 2
+    failed = [row.metric for row in rows(results) if row.status == "failed"]
+    assert failed == [f"{key.replace('_', ' ')} by step {model}"]
+
+
+def test_energy_where_sanafe_found_none_fails(rows):
+    results = with_steps()
+    results["simple"]["per_step"]["synapse_energy"][0] = 0.0
+    (failed,) = [row for row in rows(results) if row.status == "failed"]
+    assert (failed.metric, failed.simulated, failed.note) == (
+        "synapse energy by step simple", 1.0, "worst relative error, step 1",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["total", "synapse", "soma", "network"])
+def test_the_energy_of_the_second_timing_model_counts_too(rows, part):
+    results = found()
+    results["detailed"]["energy"] = results["detailed"]["energy"] | {part: 1.0}
+    assert [row.metric for row in rows(results) if row.status == "failed"] == [f"energy {part} detailed J"]
+
+
+def test_a_list_without_a_number_for_each_step(rows):
+    results = with_steps()
+    results["detailed"]["per_step"]["fired"].append(0)
+    with pytest.raises(CaseError, match=r"results.detailed.per_step.fired: found 4 numbers, want 3, the steps"):
+        rows(results)
+
+
+@pytest.mark.parametrize("wrong", [None, "1", -1, True])
+def test_a_list_of_what_is_no_count(rows, wrong):
+    results = with_steps()
+    results["simple"]["per_step"]["fired"][0] = wrong
+    with pytest.raises(CaseError, match=r"results.simple.per_step.fired.0: .* found"):
+        rows(results)
 
 
 def test_spikes_that_the_leaky_neuron_does_not_fire_are_counted(rows):
@@ -120,7 +202,7 @@ def test_a_silent_network_without_synapses(rows):
         ({"raster": np.zeros((3, 1))}, "raster: found float64"),
         ({"core": np.zeros(3, np.int16)}, r"core: found shape \(3,\), want \(4,\)"),
         ({"core": np.array([0, 0, 1, 128], np.int16)}, "core: found a core outside 0 to 127"),
-        ({"kind": np.array([0, 0, 1, 3], np.int8)}, "kind: found other numbers than 0, 1 and 2"),
+        ({"kind": np.array([0, 0, 1, 3], np.int8)}, "kind: found 3, want 0, 1 or 2"),
         ({"weight": np.zeros(3)}, r"weight: found shape \(3,\), want \(4,\)"),
         ({"core": np.array([None] * 4)}, "not an archive of arrays"),
         ({"threshold": np.array("high")}, "threshold: found <U4 values, want numbers"),

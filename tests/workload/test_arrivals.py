@@ -10,6 +10,7 @@ import pytest
 from dcsim.seeds import generator
 from dcsim.workload import arrivals
 from dcsim.workload.arrivals import DAY_S, Profile
+from dcsim.workload.block import CHUNK
 
 
 def collect(chunks):
@@ -137,5 +138,5 @@ def test_periodic_moments_are_multiples_of_the_period():
 def test_many_moments_with_a_short_period_stay_sorted_in_bounded_chunks():
     times = np.linspace(0.0, 0.1, 1000, endpoint=False)
     chunks = list(arrivals.scheduled(times.tolist(), 0.1, 20.0))
-    assert max(map(len, chunks)) <= arrivals.CHUNK
+    assert max(map(len, chunks)) <= CHUNK
     assert len(collect(chunks)) == pytest.approx(200_000, abs=2)

@@ -11,7 +11,7 @@ import pytest
 
 from dcsim import catalog, workload
 from dcsim.errors import CatalogError, ScenarioError, TraceError
-from dcsim.scenario.models import Stream
+from dcsim.scenario.streams import Stream
 
 
 def stream(arrivals, **parts):

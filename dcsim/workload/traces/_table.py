@@ -251,7 +251,8 @@ def _first_bad(path: Path, columns: Sequence[Column], layout: Layout, refusal: s
 
 
 def by_arrival(
-    arrival_s: FloatArray, columns: dict[str, FloatArray], order: npt.NDArray[np.intp], dropped: int
+    arrival_s: FloatArray, columns: dict[str, FloatArray], order: npt.NDArray[np.intp], dropped: dict[str, int]
 ) -> Block:
     """Block of the rows in `order` (which may leave some out)."""
-    return Block(arrival_s[order], {key: values[order] for key, values in columns.items()}, dropped)
+    columns = {key: values[order] for key, values in columns.items()}
+    return Block(arrival_s[order], columns, dropped={reason: count for reason, count in dropped.items() if count})

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from dcsim.errors import TraceError
 from dcsim.workload.block import Block, FloatArray
 from dcsim.workload.traces import _table
+from dcsim.workload.traces._reading import Reading
 
 _TIMESTAMP = _table.Timestamp("TIMESTAMP")
 _ORIGINAL: tuple[_table.Column, ...] = (
@@ -31,8 +32,9 @@ _SECONDS: tuple[_table.Column, ...] = (
 )
 
 
-def read(path: Path) -> Block:
+def read(path: Path, reading: Reading) -> Block:
     """Requests with columns input_tokens and output_tokens; raises TraceError."""
+    del reading
     names = _table.header(path)
     layout = _ORIGINAL if "TIMESTAMP" in names else _SECONDS
     columns = _table.choose(path, names, layout, [column.name for column in layout])
@@ -45,7 +47,7 @@ def read(path: Path) -> Block:
     rows = np.flatnonzero(kept)
     order = rows[np.argsort(arrival_s[rows], kind="stable")]
     sizes = {"input_tokens": tokens_in, "output_tokens": tokens_out}
-    return _table.by_arrival(arrival_s, sizes, order, len(arrival_s) - len(rows))
+    return _table.by_arrival(arrival_s, sizes, order, {"no input or output tokens": len(arrival_s) - len(rows)})
 
 
 def _since_first(cells: npt.NDArray[Any]) -> FloatArray:

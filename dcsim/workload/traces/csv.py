@@ -14,6 +14,7 @@ import numpy as np
 
 from dcsim.workload.block import Block
 from dcsim.workload.traces import _table
+from dcsim.workload.traces._reading import Reading
 
 _COLUMNS: tuple[_table.Column, ...] = (
     _table.Number("submit_s"),
@@ -26,8 +27,9 @@ _COLUMNS: tuple[_table.Column, ...] = (
 )
 
 
-def read(path: Path) -> Block:
+def read(path: Path, reading: Reading) -> Block:
     """Jobs with the columns of the file; `job_id` becomes `trace_id`. Raises TraceError."""
+    del reading
     names = _table.header(path)
     tokens = {"input_tokens", "output_tokens"}
     required = ["submit_s", *(sorted(tokens) if tokens & set(names) else ["run_s"])]
@@ -37,4 +39,4 @@ def read(path: Path) -> Block:
         table["trace_id"] = table.pop("job_id")
     if "requested_s" in table and "run_s" in table:
         table["run_s"] = np.minimum(table["run_s"], table["requested_s"])
-    return _table.by_arrival(submit_s, table, np.argsort(submit_s, kind="stable"), 0)
+    return _table.by_arrival(submit_s, table, np.argsort(submit_s, kind="stable"), {})

@@ -15,6 +15,7 @@ import numpy as np
 from dcsim.errors import TraceError
 from dcsim.workload.block import Block
 from dcsim.workload.traces import _table
+from dcsim.workload.traces._reading import Reading
 
 _COLUMNS: tuple[_table.Column, ...] = (
     _table.Number("1 job number", least=-_table.MAX_ID, most=_table.MAX_ID, whole=True),
@@ -30,8 +31,9 @@ _COLUMNS: tuple[_table.Column, ...] = (
 )
 
 
-def read(path: Path) -> Block:
+def read(path: Path, reading: Reading) -> Block:
     """Jobs with columns run_s, processors, requested_s and trace_id (the job number); raises TraceError."""
+    del reading
     table = _table.read(path, _COLUMNS, _table.Layout(delimiter=None, comment=";", header=False))
     number, submit_s, run, used, asked, limit = (
         table[column.name] for column in _COLUMNS if isinstance(column, _table.Number)
@@ -49,4 +51,4 @@ def read(path: Path) -> Block:
         "requested_s": requested_s,
         "trace_id": number,
     }
-    return _table.by_arrival(submit_s, columns, order, len(submit_s) - len(rows))
+    return _table.by_arrival(submit_s, columns, order, {"no processors": len(submit_s) - len(rows)})

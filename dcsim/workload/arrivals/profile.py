@@ -1,73 +1,15 @@
-"""Moments of arrival in sorted chunks: Poisson, Poisson with a rate profile, and moments that are given.
-
-Random arrivals come from one Poisson process of rate 1 whose moments v are stretched: t = v / rate for a
-constant rate, and t = L^-1(v / rate) for a rate that follows a profile, where L is the integral of the
-profile (time rescaling: Cinlar, Introduction to Stochastic Processes, 1975, section 4.7). It needs one
-exponential number per job, rejects none, and streams that differ only in their rate share their randomness.
-Chunks have a fixed number of draws, so the moments do not depend on how a caller cuts them into blocks.
-"""
+"""A rate that repeats: by the hour of the day, say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from dcsim.workload.block import FloatArray, cut
-
-#: Draws per chunk. A part of the definition of the moments: sums are rounded chunk by chunk.
-CHUNK = 65_536
+from dcsim.workload.block import FloatArray
 
 DAY_S = 86_400.0
-
-
-def poisson(rate_hz: float, duration_s: float, generator: np.random.Generator) -> Iterator[FloatArray]:
-    """Chunks of the moments in [0, duration_s) of a Poisson process, s."""
-    return cut((moments / rate_hz for moments in _unit_process(generator)), duration_s)
-
-
-def profiled(
-    rate_hz: float, profile: Profile, duration_s: float, generator: np.random.Generator
-) -> Iterator[FloatArray]:
-    """Chunks of the moments in [0, duration_s) of a Poisson process of rate_hz * profile.factor(t), s."""
-    return cut((profile.inverse(moments / rate_hz) for moments in _unit_process(generator)), duration_s)
-
-
-def scheduled(times_s: Sequence[float], every_s: float | None, duration_s: float) -> Iterator[FloatArray]:
-    """Chunks of the given moments in [0, duration_s), s; with `every_s`, also of their copies every so many
-    seconds.
-
-    All moments must lie in [0, every_s) then: copies would overtake each other otherwise.
-    """
-    times = np.sort(np.asarray(times_s, dtype=np.float64))
-    if every_s is None:
-        return cut((times[start : start + CHUNK] for start in range(0, len(times), CHUNK)), duration_s)
-    return cut(_copies(times, every_s), duration_s)
-
-
-def _unit_process(generator: np.random.Generator) -> Iterator[FloatArray]:
-    """Endless chunks of the moments of a Poisson process of rate 1."""
-    last = 0.0
-    while True:
-        moments = generator.standard_exponential(CHUNK)
-        np.cumsum(moments, out=moments)
-        moments += last
-        last = float(moments[-1])
-        yield moments
-
-
-def _copies(times: FloatArray, every_s: float) -> Iterator[FloatArray]:
-    """Endless chunks of `times`, then `times` + every_s, and so on."""
-    periods, first = max(1, CHUNK // len(times)), 0
-    last = 0.0
-    while True:
-        starts = every_s * np.arange(first, first + periods)
-        moments = np.add.outer(starts, times).ravel()
-        np.maximum.accumulate(moments, out=moments)  # a sum may round past the next period's start
-        moments = np.maximum(moments, last)
-        first, last = first + periods, float(moments[-1])
-        yield moments
 
 
 @dataclass(frozen=True)
