@@ -2,6 +2,7 @@
 
 what is run      network (layers, connections, neurons), files and nir to read it, layers to write it as a list
 its activity     dynamics (input spikes to rasters), encoding
+what is checked  given (numbers of a network), activity (spikes and updates of a run), facts (words of a chip)
 where            placement (partition, slices), limits, ordering (communication), pace (ticks); spec: the chip
 what it causes   wiring and fanout (spikes to messages and synapses), mesh (links), execution (counts to time, energy)
 in which time    modes, and one file each: events, analog, scheduled, measured; noc: message by message
@@ -9,8 +10,9 @@ the answers      run (`execute`), profile (for the data center), outcome (board 
 """
 
 from dcsim.chip.connections import Connection, Convolution, Dense, Sparse
+from dcsim.chip.given import NetworkError
 from dcsim.chip.limits import PORT, LimitError, check
-from dcsim.chip.network import Layer, NetworkError, SpikingNetwork
+from dcsim.chip.network import Layer, SpikingNetwork
 from dcsim.chip.neurons import Neurons
 from dcsim.chip.outcome import Board
 from dcsim.chip.placement import Placement, place, replicate

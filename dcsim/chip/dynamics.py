@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from dcsim.chip.connections import Connection
 from dcsim.chip.encoding import MOST_BINS, BoolArray, InputError
-from dcsim.chip.network import NetworkError, SpikingNetwork, whole_steps
+from dcsim.chip.given import NetworkError, whole_steps
+from dcsim.chip.network import SpikingNetwork
 from dcsim.chip.neurons import Neurons, Parameter
 from dcsim.service import FloatArray, IntArray
 

@@ -9,7 +9,8 @@ timing). `dcsim.chip.noc` models them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -70,6 +71,13 @@ class Steps(NamedTuple):
     """number in `LIMITS` of what the step waited for"""
     overrun: BoolArray
     """the work did not fit the fixed tick, so that the step was stretched; False on barrier chips"""
+
+
+def joined(parts: Sequence[Counts]) -> Counts:
+    """Counts of the inferences of all parts, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Counts(**{part.name: np.concatenate([getattr(one, part.name) for one in parts]) for part in fields(Counts)})
 
 
 def sample_fired(

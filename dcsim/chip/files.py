@@ -7,7 +7,7 @@ A `.nir` file is read by `dcsim.chip.nir`, a `.yaml` file by `dcsim.chip.layers`
     bias           constant current into each neuron
     threshold      number, or one per neuron; with `leak`, the factor of the potential in a step (1 unless given), these
                    make neurons that fire above it and are then set to 0
-    kind           0 for each neuron that only sends spikes, others above 0
+    kind           0 for each neuron that only sends spikes, 1 or 2 for others
     core           core of each neuron
 
 of which `pre` and `post` must be there and an empty array counts as absent. Every spike takes one step.
@@ -18,6 +18,8 @@ from __future__ import annotations
 import tokenize
 import zipfile
 import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,16 +30,8 @@ import numpy.typing as npt
 from dcsim import catalog
 from dcsim.catalog import Catalog
 from dcsim.chip import layers
-from dcsim.chip.network import (
-    MOST_NEURONS,
-    MOST_SYNAPSES,
-    NetworkError,
-    Rates,
-    SpikingNetwork,
-    numbers_of,
-    rate_table,
-    whole_steps,
-)  # fmt: skip
+from dcsim.chip.given import MOST_NEURONS, MOST_SYNAPSES, NetworkError, Rates, numbers_of, rate_table, whole_steps
+from dcsim.chip.network import SpikingNetwork
 from dcsim.chip.neurons import Neurons
 from dcsim.chip.placement import Placement
 from dcsim.errors import CatalogError, nearest
@@ -45,7 +39,10 @@ from dcsim.errors import CatalogError, nearest
 #: Endings of the files that are read.
 SUFFIXES = (".nir", ".yaml", ".yml", ".npz")
 
-_PER_SYNAPSE, _PER_NEURON = ("pre", "post", "weight"), ("bias", "threshold", "leak", "kind", "core")
+_PER_SYNAPSE, _PER_NEURON = ("pre", "post", "weight"), ("kind", "core", "bias", "threshold", "leak")
+
+#: Arrays that may be one number for all neurons.
+_ONE_FOR_ALL = ("bias", "threshold", "leak")
 
 #: What a damaged archive, or the header of an array in it, makes the readers of Python and NumPy raise.
 DAMAGE = (
@@ -105,28 +102,48 @@ def load_npz(path: str | Path) -> Explicit:
     """Network of explicit synapses, and its placement if there is one. Raises NetworkError and PlacementError."""
     path = Path(path)
     found = _arrays(path)
-    per_neuron = [len(found[key]) for key in _PER_NEURON if key in found and found[key].ndim]
+    _check_lengths(path, found, _PER_SYNAPSE, "synapse")
+    per_neuron = _check_lengths(path, found, _PER_NEURON, "neuron")
     dynamics = None
     if "threshold" in found:
         threshold, leak = (numbers_of(str(path), key, found.get(key, np.ones(()))) for key in ("threshold", "leak"))
         dynamics = Neurons(decay=leak, threshold=threshold)
     kind = found.get("kind")
+    if kind is not None and (strange := kind[~np.isin(kind, (0, 1, 2))]).size:
+        raise NetworkError(f"{path}: kind: found {strange[0]}, want 0 (only sends spikes), 1 or 2")
     network = SpikingNetwork.from_synapses(
         found["pre"],
         found["post"],
-        neurons=max(per_neuron, default=None),
+        neurons=per_neuron,
         weights=found.get("weight"),
         bias=found.get("bias"),
         inputs=None if kind is None else np.asarray(kind == 0, dtype=np.bool_),
         dynamics=dynamics,
         name=path.stem,
     )
-    if not per_neuron:
+    if per_neuron is None:
         _check_numbers(path, network)
-    for key in ("threshold", "leak", "core"):
-        if key in found and found[key].shape not in ((), (network.size,)):
-            raise NetworkError(f"{path}: {key}: found shape {found[key].shape}, want one per neuron, {network.size:,}")
     return Explicit(network, Placement(found["core"]) if "core" in found else None)
+
+
+def _check_lengths(path: Path, found: Mapping[str, Array], keys: Sequence[str], each: str) -> int | None:
+    """How many synapses or neurons the arrays are for, None without any; the one that the others outvote is wrong."""
+    lists = {}
+    for key in keys:
+        if key in found and found[key].ndim:
+            lists[key] = len(found[key])
+        elif key in found and key not in _ONE_FOR_ALL:
+            raise NetworkError(f"{path}: {key}: found a single number, want one per {each}")
+    if len(set(lists.values())) < 2:
+        return next(iter(lists.values()), None)
+    count, agreed = Counter(lists.values()).most_common(1)[0]
+    if agreed == 1:
+        sizes = ", ".join(f"{key} {length:,}" for key, length in lists.items())
+        raise NetworkError(f"{path}: found lists of different lengths, want one number per {each} in each: {sizes}")
+    wrong = next(key for key, length in lists.items() if length != count)
+    raise NetworkError(
+        f"{path}: {wrong}: found {lists[wrong]:,} numbers, want one per {each}: the others have {count:,}"
+    )
 
 
 def _check_numbers(path: Path, network: SpikingNetwork) -> None:

@@ -25,7 +25,8 @@ from scipy import sparse
 from dcsim import seeds
 from dcsim.catalog.loader import MAX_BYTES, document
 from dcsim.chip.connections import Connection, Convolution, Dense, Sparse
-from dcsim.chip.network import MOST_NEURONS, MOST_SYNAPSES, Layer, NetworkError, SpikingNetwork
+from dcsim.chip.given import MOST_NEURONS, MOST_SYNAPSES, NetworkError
+from dcsim.chip.network import Layer, SpikingNetwork
 from dcsim.errors import CatalogError, nearest
 from dcsim.service import IntArray
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dcsim.catalog import Entry
+from dcsim.chip.facts import words_of
 from dcsim.errors import PlacementError
 from dcsim.service import TokenProfile
 
@@ -12,7 +13,7 @@ def is_measured(model: Entry, chip: Entry) -> bool:
 
     Raises PlacementError for a model that is known in no other way, and was measured on others.
     """
-    forms, devices = (list(map(str, model.facts.get(key, []))) for key in ("forms", "devices"))  # type: ignore[call-overload]
+    forms, devices = words_of(model, "forms"), words_of(model, "devices")
     if "measured" in forms and chip.name in devices:
         return True
     if forms == ["measured"]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from dcsim.catalog import Entry
 from dcsim.chip import analog, events, execution, scheduled
-from dcsim.chip.execution import Counts
+from dcsim.chip.execution import Counts, Steps
+from dcsim.chip.facts import words_of
 from dcsim.chip.network import SpikingNetwork
 from dcsim.chip.outcome import Board, Outcome
 from dcsim.chip.spec import ChipSpec
@@ -29,12 +30,12 @@ def form_of(model: Entry, chip: ChipSpec) -> Form:
     Raises PlacementError with the reason when there is none: kind of network, precision, learning.
     """
     where = f"{model.name} on chip {chip.name}"
-    nets, forms = _listed(model, "nets") or ["snn"], _listed(model, "forms") or ["spiking"]
+    nets, forms = words_of(model, "nets") or ["snn"], words_of(model, "forms") or ["spiking"]
     if forms == ["spiking"]:
         check_form(model.name, chip, "spiking")
     if not set(nets) & set(chip.nets):
         raise PlacementError(f"{where}: is a network of kind {', '.join(nets)}, the chip runs {', '.join(chip.nets)}")
-    wanted = _listed(model, "precision")
+    wanted = words_of(model, "precision")
     if wanted and not set(wanted) & set(chip.precision):
         raise PlacementError(f"{where}: needs weights of {', '.join(wanted)}, has {', '.join(chip.precision)}")
     if model.facts.get("learning") is True and not chip.learns:
@@ -123,10 +124,14 @@ def _stepped(counts: Counts, wiring: Wiring, chip: ChipSpec, learning: float, co
     steps = execution.step_times(counts, wiring, chip, core_s.max(axis=2) if cores_s is None else cores_s)
     latency_s = execution.latency(steps, chip)
     energy = execution.energy(counts, steps, wiring, chip, learning)
-    notes = []
-    if steps.overrun.any():
-        notes.append(f"{steps.overrun.mean():.1%} of the steps did not fit {chip.tick_s:g} s and were stretched")
-    return Outcome(latency_s, latency_s, energy, steps, core_s, tuple(notes))
+    return Outcome(latency_s, latency_s, energy, steps, core_s)
+
+
+def overruns(steps: Steps, chip: ChipSpec) -> tuple[str, ...]:
+    """A note on the steps that did not fit a tick, if there are any."""
+    if not steps.overrun.any():
+        return ()
+    return (f"{steps.overrun.mean():.1%} of the steps did not fit {chip.tick_s:g} s and were stretched",)
 
 
 def _check_learning(name: str, chip: ChipSpec, form: str, learning: float) -> None:
@@ -138,8 +143,3 @@ def _check_learning(name: str, chip: ChipSpec, form: str, learning: float) -> No
         raise PlacementError(f"{name}: chip {chip.name} does not learn on the chip")
     if form == "dense" or chip.costs.learning_j == 0.0:
         raise PlacementError(f"{name}: the catalog has no energy of a learning synapse on chip {chip.name}, learning_j")
-
-
-def _listed(entry: Entry, fact: str) -> list[str]:
-    found = entry.facts.get(fact, [])
-    return [str(word) for word in found] if isinstance(found, list | tuple) else [str(found)]

@@ -7,13 +7,12 @@ x width + column. Input neurons only send spikes; they cost a chip neither energ
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,27 +20,25 @@ from scipy import sparse
 
 from dcsim.catalog import Entry
 from dcsim.chip.connections import STORAGES, Connection, Convolution, Dense, Sparse, Storage
+from dcsim.chip.given import (
+    MOST_NEURONS,
+    BoolArray,
+    NetworkError,
+    Rates,
+    check_finite,
+    check_length,
+    mask,
+    numbers_of,
+    rate_table,
+    whole,
+    whole_range,
+    whole_steps,
+)
 from dcsim.chip.neurons import Neurons
-from dcsim.errors import DcsimError, PlacementError
+from dcsim.errors import PlacementError
 from dcsim.service import FloatArray, IntArray
 
-BoolArray: TypeAlias = npt.NDArray[np.bool_]
-
-#: One rate for all layers, one per layer, or a table of shape (steps, layers): mean spikes per neuron and step.
-Rates: TypeAlias = float | Sequence[float] | Sequence[Sequence[float]] | FloatArray
-
-#: Most neurons of a network: placements hold a number for each.
-MOST_NEURONS = 2**27
-
-#: Most synapses that are kept one by one.
-MOST_SYNAPSES = 100_000_000
-
 _MOST_LAYERS = 10_000
-_MOST_STEPS = 1_000_000
-
-
-class NetworkError(DcsimError):
-    """A network whose description cannot be right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +95,7 @@ class SpikingNetwork:
         _check_sizes(self)
         for number, layer in enumerate(self.layers):
             if layer.bias is not None:
-                _check_finite(f"{self.name}, {self.label(number)}", "bias", layer.bias)
+                check_finite(f"{self.name}, {self.label(number)}", "bias", layer.bias)
         try:
             self.order  # noqa: B018  (finds cycles)
         except CycleError as error:
@@ -157,11 +154,11 @@ class SpikingNetwork:
         NetworkError for a number outside the network, a weight that is not finite and more than `MOST_SYNAPSES`.
         """
         for end, given in (("pre", pre), ("post", post)):
-            _check_length(name, end, given)
+            check_length(name, end, given)
         sources, targets = (np.asarray(ends) for ends in (pre, post))
         if sources.shape != targets.shape or sources.ndim != 1:
             raise NetworkError(f"{name}: found pre {sources.shape} and post {targets.shape}, want two equal lists")
-        bounds = [_whole_range(name, end, numbers) for end, numbers in (("pre", sources), ("post", targets))]
+        bounds = [whole_range(name, end, numbers) for end, numbers in (("pre", sources), ("post", targets))]
         count = max(high for _, high in bounds) + 1 if neurons is None else whole(name, "neurons", neurons)
         if not 1 <= count <= MOST_NEURONS:
             raise NetworkError(f"{name}: found {count:,} neurons, want 1 to {MOST_NEURONS:,}")
@@ -173,7 +170,7 @@ class SpikingNetwork:
             raise NetworkError(f"{name}: found storage {storage!r}, want one of {', '.join(STORAGES)}")
         weight = None
         if weights is not None:
-            _check_length(name, "weights", weights)
+            check_length(name, "weights", weights)
             weight = numbers_of(name, "weights", weights)
             if weight.shape != sources.shape:
                 raise NetworkError(f"{name}: weights: found shape {weight.shape}, want one per synapse")
@@ -189,14 +186,14 @@ class SpikingNetwork:
         layer = Layer(count, name="neurons", dynamics=dynamics, bias=current)
         length = whole_steps(name, steps)
         table = rate_table(name, rates, length, 1)
-        return cls((layer,), (connection,), length, table, name, _mask(name, inputs, count))
+        return cls((layer,), (connection,), length, table, name, mask(name, inputs, count))
 
     @classmethod
-    def from_nir(cls, path: str | Path, **options: object) -> SpikingNetwork:
+    def from_nir(cls, path: str | Path, **options: Any) -> SpikingNetwork:
         """Network of a Neuromorphic Intermediate Representation file; options as in `dcsim.chip.nir.read`."""
         from dcsim.chip.nir import read
 
-        return read(path, **options)  # type: ignore[arg-type]
+        return read(path, **options)
 
     @classmethod
     def of(cls, model: Entry) -> SpikingNetwork:
@@ -331,7 +328,7 @@ def _check_ends(network: SpikingNetwork, connection: Connection) -> None:
             f"{where}: found a connection of {found[0]} to {found[1]} neurons, want {want[0]} to {want[1]}"
         )
     if weights is not None:
-        _check_finite(where, "weights", weights)
+        check_finite(where, "weights", weights)
 
 
 def _matrices(
@@ -345,94 +342,3 @@ def _matrices(
         return matrix, None
     ones = np.ones(len(sources), dtype=np.int64)
     return matrix, sparse.csr_array(sparse.coo_array((ones, ends), shape=(count, count)))
-
-
-def _mask(name: str, inputs: npt.ArrayLike | None, count: int) -> BoolArray | None:
-    if inputs is None:
-        return None
-    given = np.asarray(inputs)
-    if given.dtype == np.bool_:
-        if given.shape != (count,):
-            raise NetworkError(f"{name}: inputs: found a mask of shape {given.shape}, want ({count},)")
-        return given
-    if given.ndim != 1:
-        raise NetworkError(f"{name}: inputs: found shape {given.shape}, want a list of neurons or a mask")
-    low, high = _whole_range(name, "inputs", given)
-    if low < 0 or high >= count:
-        wrong = low if low < 0 else high
-        raise NetworkError(f"{name}: inputs: found neuron {wrong}, want 0 to {count - 1}")
-    mask = np.zeros(count, dtype=np.bool_)
-    mask[given.astype(np.int64)] = True
-    return mask
-
-
-def _check_length(name: str, what: str, given: object) -> None:
-    """Refuse a list before it is copied when it is too long, or when its length cannot be known."""
-    if not hasattr(given, "__len__"):
-        raise NetworkError(f"{name}: {what}: found {type(given).__name__}, want a list or an array")
-    if len(given) > MOST_SYNAPSES:
-        raise NetworkError(f"{name}: found {len(given):,} synapses one by one, want at most {MOST_SYNAPSES:,}")
-
-
-def _whole_range(name: str, what: str, numbers: npt.NDArray[Any]) -> tuple[int, int]:
-    """Smallest and largest of some neuron numbers, -1 for both of none."""
-    if not numbers.size:
-        return 0, -1
-    if numbers.dtype.kind not in "iuf":
-        raise NetworkError(f"{name}: {what}: found {numbers.dtype} values, want neuron numbers")
-    if numbers.dtype.kind == "f":
-        wrong = numbers[~(np.isfinite(numbers) & (numbers == np.floor(numbers)))]
-        if wrong.size:
-            raise NetworkError(f"{name}: {what}: found neuron {wrong[0]}, want a whole number from 0")
-    return int(numbers.min()), int(numbers.max())
-
-
-def numbers_of(name: str, what: str, given: npt.ArrayLike) -> FloatArray:
-    """Finite numbers as float64; NetworkError for anything else."""
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (ValueError, TypeError):
-        raise NetworkError(f"{name}: {what}: found no numbers") from None
-    _check_finite(name, what, values)
-    return values
-
-
-def _check_finite(name: str, what: str, values: npt.NDArray[Any]) -> None:
-    if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
-        wrong = values[~np.isfinite(values)]
-        raise NetworkError(f"{name}: {what}: found {wrong.ravel()[0]}, want finite numbers")
-
-
-def whole(name: str, what: str, value: object) -> int:
-    """A whole number from 0; NetworkError for anything else."""
-    number = float(value) if isinstance(value, int | float | np.integer | np.floating) else -1.0
-    if isinstance(value, bool) or not (0.0 <= number < 2.0**63 and number == math.floor(number)):
-        raise NetworkError(f"{name}: found {what} {value!r}, want a whole number from 0")
-    return int(number)
-
-
-def whole_steps(name: str, steps: float) -> int:
-    """Number of steps of an inference; NetworkError for one that cannot be."""
-    if not isinstance(steps, int | float | np.integer | np.floating):
-        raise NetworkError(f"{name}: found steps {steps!r}, want a whole number from 1 to {_MOST_STEPS}")
-    if not (math.isfinite(steps) and steps == int(steps) and 1 <= steps <= _MOST_STEPS):
-        raise NetworkError(f"{name}: found {steps:g} steps, want a whole number from 1 to {_MOST_STEPS}")
-    return int(steps)
-
-
-def rate_table(name: str, rates: Rates, steps: int, layers: int) -> FloatArray:
-    """Rates as a table of shape (1, layers) or (steps, layers); NetworkError for any that cannot be."""
-    try:
-        table = np.atleast_2d(np.array(rates, dtype=np.float64))
-    except (ValueError, TypeError):
-        problem = "rates: found no table of numbers, want one rate per layer in each row"
-        raise NetworkError(f"{name}: {problem}") from None
-    if table.shape == (1, 1):
-        table = np.repeat(table, layers, axis=1)
-    if table.shape not in ((1, layers), (steps, layers)):
-        found = " x ".join(map(str, table.shape))
-        raise NetworkError(f"{name}: rates: found {found}, want one per layer ({layers}) or {steps} x {layers}")
-    wrong = table[~((table >= 0.0) & (table <= 1.0))]
-    if wrong.size:
-        raise NetworkError(f"{name}: rates: found {wrong[0]:g}, want spikes per neuron and step from 0 to 1")
-    return table

@@ -15,7 +15,7 @@ numbers by forward Euler with time step dt, or by the exact solution for an inpu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -61,16 +61,16 @@ class Neurons:
         r: Parameter,
         v_leak: Parameter,
         integration: Integration = "euler",
-        **rest: object,
+        **rest: Any,
     ) -> Neurons:
         """Leaky integrator, tau v' = v_leak - v + r i, in steps of dt_s; `rest` are fields of `Neurons`."""
         step = approach(dt_s, tau_s, integration)
-        return cls(decay=1.0 - step, gain=step * r, offset=step * v_leak, **rest)  # type: ignore[arg-type]
+        return cls(decay=1.0 - step, gain=step * r, offset=step * v_leak, **rest)
 
     @classmethod
-    def integrating(cls, dt_s: float, r: Parameter, **rest: object) -> Neurons:
+    def integrating(cls, dt_s: float, r: Parameter, **rest: Any) -> Neurons:
         """Integrator without leak, v' = r i, in steps of dt_s; `rest` are fields of `Neurons`."""
-        return cls(decay=1.0, gain=dt_s * np.asarray(r, dtype=np.float64), **rest)  # type: ignore[arg-type]
+        return cls(decay=1.0, gain=dt_s * np.asarray(r, dtype=np.float64), **rest)
 
 
 def approach(dt_s: float, tau_s: Parameter, integration: Integration = "euler") -> FloatArray:

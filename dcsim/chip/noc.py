@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -29,6 +29,9 @@ from dcsim.chip.wiring import Reach, Wiring
 from dcsim.service import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
+
+#: Steps that are simulated in one go.
+_AT_ONCE = 64
 
 
 class Traffic(NamedTuple):
@@ -129,15 +132,32 @@ def message_times(spikes: BoolArray, updated: BoolArray | str, traffic: Traffic,
     buffer = math.inf if chip.link_buffer is None else chip.link_buffer
     seconds = np.array([_decimal(s) for s in (cost.access_s, cost.update_s, cost.spike_s, cost.packet_s, buffer)])
     links, cores = int(traffic.link.max(initial=-1)) + 1, len(traffic.begins) - 1
-    times = np.zeros((3, len(raster)))
-    arguments = (raster, changed, seconds, *traffic, np.zeros(links + cores), np.zeros(cores), times)
-    if (machine_code := _compiled()) is not None:
-        machine_code(*arguments)
-    else:  # lists are quicker to index than arrays, where Python does it
-        plain = [array.tolist() for array in arguments]
-        _simulate(*plain)
-        times = np.array(plain[-1])
-    return MessageTimes(*times.reshape(3, samples, steps))
+    parts = []
+    run, fixed = _runner((seconds, *traffic))
+    for start in range(0, len(raster), _AT_ONCE):  # between two parts a run can be interrupted
+        some = slice(start, start + _AT_ONCE)
+        room = np.zeros(links + cores), np.zeros(cores), np.zeros((3, len(raster[some])))
+        parts.append(run((raster[some], changed[some]), fixed, room))
+    return MessageTimes(*np.concatenate(parts, axis=1).reshape(3, samples, steps))
+
+
+def _runner(fixed: Sequence[Any]) -> tuple[Callable[..., FloatArray], Sequence[Any]]:
+    """What simulates some steps and gives their times, (3, steps), and `fixed` in the form that it reads."""
+    if (machine_code := _compiled()) is None:  # lists are quicker to index than arrays, where Python does it
+        return _in_python, [array.tolist() for array in fixed]
+
+    def in_machine_code(activity: Sequence[Any], fixed: Sequence[Any], room: Sequence[Any]) -> FloatArray:
+        machine_code(*activity, *fixed, *room)
+        times: FloatArray = room[-1]
+        return times
+
+    return in_machine_code, fixed
+
+
+def _in_python(activity: Sequence[Any], fixed: Sequence[Any], room: Sequence[Any]) -> FloatArray:
+    own = [array.tolist() for array in room]
+    _simulate(*(array.tolist() for array in activity), *fixed, *own)
+    return np.array(own[-1])
 
 
 def compiled() -> bool:

@@ -24,6 +24,9 @@ MAX_SAMPLES = 1_000_000
 #: Steps that are sampled of an inference whose rates are the same in all steps; the others follow from them.
 SAMPLED_STEPS = 32
 
+#: Levels, equally likely, at which the activity of a model is taken that differs from job to job.
+ACTIVITY_LEVELS = 32
+
 #: Quantiles of latency and energy that a profile names, percent.
 QUANTILES = (50, 95, 99)
 
@@ -39,31 +42,64 @@ def spiking_profile(
     *,
     samples: int = 1024,
     max_chips: int | None = None,
+    activity_cv: float = 0.0,
 ) -> SampledProfile | TokenProfile:
     """Profile of `model` on `chip`, in the form that the chip runs: spiking, dense, or as it was measured there.
 
-    Of a spiking model `samples` independent inferences are drawn at its catalog rates; a dense one is one sample, as
-    nothing in it is drawn. `chip_j` is what the chips draw above their idle power, `board_w` and `host_w` the energy of
-    spike input and output and of the processors that feed the chip over the mean latency, `devices` the chips that one
-    copy needs, `slots` the copies that one chip serves at a time. `detail` holds the mean energy by cause
-    (`execution.CAUSES`, J, static included), quantiles of latency and of total energy (`latency_p50_s`, `total_p50_j`),
-    `interval_s` between results of one copy, `step_s`, `overrun_share` (steps that did not fit a tick), `cores` and
-    `copies`. Takes one number from the generator whether or not the profile is remembered. Raises PlacementError when
-    the model cannot run there.
+    Of a spiking model `samples` independent inferences are drawn at its catalog rates times the activity of a job, its
+    input rate over the mean one, which varies from job to job by `activity_cv` (`activity_levels`); a dense one is one
+    sample, as nothing in it is drawn. `chip_j` is what the chips draw above their idle power, `board_w` and `host_w`
+    the energy of spike input and output and of the processors that feed the chip over the mean latency, `devices` the
+    chips that one copy needs, `slots` the copies that one chip serves at a time. `detail` holds the mean energy by
+    cause (`execution.CAUSES`, J, static included), quantiles of latency and of total energy (`latency_p50_s`,
+    `total_p50_j`), `interval_s` between results of one copy, `step_s`, `overrun_share` (steps that did not fit a tick),
+    `cores` and `copies`. Takes one number from the generator whether or not the profile is remembered. Raises
+    PlacementError when the model cannot run there.
     """
     if not 1 <= samples <= MAX_SAMPLES:
         raise PlacementError(f"profile of {model.name}: found {samples} samples, want 1 to {MAX_SAMPLES}")
     seed = int(generator.integers(2**63))
-    if measured.is_measured(model, chip):
-        return measured.profile(model, chip, max_chips)
+    if (whole := without_layers(model, chip, max_chips)) is not None:
+        return whole
     spec = ChipSpec.of(chip)
     form = modes.form_of(model, spec)
-    if form == "dense" and "snn_layers" not in model:
-        return scheduled.profile(model, spec, chip["memory_bytes"], max_chips)
     network = SpikingNetwork.of(model)
     if form == "dense":
         return _dense(network, spec, max_chips)
-    return _profile(network, spec, samples, seed, max_chips, cores_as_measured(model, spec))
+    return _profile(network, spec, samples, seed, max_chips, cores_as_measured(model, spec), activity_cv)
+
+
+def activity_levels(activity_cv: float, most: int = ACTIVITY_LEVELS) -> FloatArray:
+    """Equally likely factors on a model's spike rates, shape (levels,): the middles of as many slices of a gamma law.
+
+    Its mean is 1 and its coefficient of variation `activity_cv`; of the levels it is a little smaller. All layers are
+    taken to follow the input in proportion, up to a spike of every neuron in every step.
+    """
+    if activity_cv == 0.0:
+        return np.ones(1)
+    from scipy.special import gammaincinv
+
+    found: FloatArray = np.asarray(gammaincinv(activity_cv**-2, (np.arange(most) + 0.5) / most))
+    return np.asarray(found / found.mean())
+
+
+def without_layers(model: Entry, chip: Entry, max_chips: int | None = None) -> SampledProfile | TokenProfile | None:
+    """Profile of a model as it was measured on the chip, or in dense form from its operations alone.
+
+    None for a model whose layers the catalog has. Raises PlacementError when the model cannot run there.
+    """
+    if measured.is_measured(model, chip):
+        return measured.profile(model, chip, max_chips)
+    if "snn_layers" in model:
+        return None
+    spec = ChipSpec.of(chip)
+    if modes.form_of(model, spec) != "dense":
+        return None
+    for entry, key in ((model, "flop_per_sample"), (model, "parameters"), (chip, "memory_bytes")):
+        if key not in entry:
+            reason = f"the catalog has no layers of {model.name}, and no {key} of {entry.name} to reckon without"
+            raise PlacementError(f"{model.name} on chip {chip.name}: {reason}")
+    return scheduled.profile(model, spec, chip["memory_bytes"], max_chips)
 
 
 def cores_as_measured(model: Entry, chip: ChipSpec) -> tuple[int, ...] | None:
@@ -99,6 +135,7 @@ def _profile(
     seed: int,
     max_chips: int | None,
     cores_per_layer: tuple[int, ...] | None,
+    activity_cv: float,
 ) -> SampledProfile:
     stepped = chip.mode in ("barrier", "tick")
     stationary = stepped and len(network.rates) == 1
@@ -114,10 +151,17 @@ def _profile(
             f"want at most {_MOST_CELLS} in one sample and {_MOST_CELLS_OF_ALL} in all"
         )
     generator = seeds.generator(seed, 0, "chip/profile")
-    sums = _sampled(network, steps, wiring, chip, samples, generator)
-    if steps < network.steps:
-        none = _sums(network, np.zeros((1, 0, len(wiring.layer))), wiring, chip, generator)
-        sums = {name: _extended(sums[name], float(none[name][0]), network.steps / steps) for name in sums}
+    levels = activity_levels(activity_cv, min(ACTIVITY_LEVELS, samples))
+    parts = []
+    for number, activity in enumerate(levels.tolist()):
+        count = (samples + number) // len(levels)
+        part = _sampled(network, activity, steps, wiring, chip, count, generator)
+        if steps < network.steps:
+            none = _sums(network, np.zeros((1, 0, len(wiring.layer))), wiring, chip, generator)
+            ratio = network.steps / steps
+            part = {name: _extended(part[name], float(none[name][0]), ratio) for name in part}
+        parts.append(part)
+    sums = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     mean = {name: float(values.mean()) for name, values in sums.items()}
     if mean["latency_s"] <= 0.0:
         raise PlacementError(f"chip {chip.name}: the catalog has no time per event or step")
@@ -148,15 +192,16 @@ def _quantiles(key: str, values: FloatArray) -> dict[str, float]:
 
 def _sampled(
     network: SpikingNetwork,
+    activity: float,
     steps: int,
     wiring: Wiring,
     chip: ChipSpec,
     samples: int,
     generator: np.random.Generator,
 ) -> dict[str, FloatArray]:
-    """Sums over the steps of each sample, (samples,) each, made in blocks of bounded memory."""
+    """Sums over the steps of each sample, (samples,) each, at one activity, made in blocks of bounded memory."""
     size = max(1, _BLOCK // (steps * len(wiring.layer)))
-    by_group = execution.group_rates(network.rates, wiring)
+    by_group = np.minimum(activity * execution.group_rates(network.rates, wiring), 1.0)
     blocks = []
     for start in range(0, samples, size):
         fired = execution.sample_fired(by_group, wiring, steps, min(size, samples - start), generator)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from dcsim import seeds
-from dcsim.chip import execution, limits, modes, noc, scheduled
-from dcsim.chip.execution import BoolArray, Counts, Steps
+from dcsim.chip import activity, execution, limits, modes, noc, scheduled
+from dcsim.chip.execution import Counts, Steps
+from dcsim.chip.given import NetworkError, Rates, rate_table
 from dcsim.chip.modes import Form
-from dcsim.chip.network import NetworkError, Rates, SpikingNetwork, rate_table
-from dcsim.chip.outcome import Board, Outcome
+from dcsim.chip.network import SpikingNetwork
+from dcsim.chip.outcome import Board, Outcome, check_board, joined
 from dcsim.chip.placement import Placement
 from dcsim.chip.spec import ChipSpec
 from dcsim.chip.wiring import Reach, Wiring, reach, wire
@@ -26,10 +28,8 @@ Timing: TypeAlias = Literal["barrier", "message"]
 
 TIMINGS: tuple[Timing, ...] = ("barrier", "message")
 
-#: Neurons whose state changes in a step, where an array does not say which.
-UPDATES = ("all", "fired")
-
-_MOST_CELLS = 1 << 31
+#: Samples x steps x groups of neurons that are drawn and priced at a time: a block takes well below a second.
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,8 @@ class ChipRun:
     """what the chips sit on; its idle power is in `io`, that of its host in `host`"""
     notes: tuple[str, ...] = ()
     """what a user should know about how it was found"""
+    interrupted: bool = False
+    """a KeyboardInterrupt ended it: these are the inferences that were finished"""
 
     @property
     def total_j(self) -> FloatArray:
@@ -157,10 +159,15 @@ def execute(
     chip has both; `learning`: share of synaptic operations that change their synapse; `in_turn`: parts of the network
     one after another on one analogue chip; `board`: what the chips sit on, whose idle power is then shared out.
 
-    Raises PlacementError and NetworkError.
+    Inferences at rates are drawn in blocks. SIGINT after the first block ends the run early: what is finished is in the
+    result, whose `interrupted` is true; before that it is a KeyboardInterrupt.
+
+    Raises PlacementError and NetworkError, and DcsimError for a seed that is none.
     """
     modes.check_form(network.name, chip, form)
     _check(network, placement, chip)
+    if board is not None:
+        check_board(board, chip.name)
     if form == "dense":
         return _dense(network, placement, chip, board, learning)
     chip = modes.in_real_time(chip) if real_time else chip
@@ -173,28 +180,40 @@ def execute(
         raise PlacementError('timing: "message" needs spikes, which say which neuron sends to which core')
     messages = None
     if spikes is not None:
-        raster, changed = _raster(network, spikes)
+        raster, changed = activity.raster(network, spikes)
         wiring, reached = prepared(network, placement, chip)
-        touched = changed if updates is None else _touched(network, updates, raster.shape)
-        counts = execution.count_spikes(raster, reached, wiring, touched)
+        touched = changed if updates is None else activity.touched(network, updates, raster.shape)
+        counted = iter([execution.count_spikes(raster, reached, wiring, touched)])
         if timing == "message":
             messages = noc.message_times(raster, touched, _traffic(network, placement, chip, learning), chip)
     else:
         rates = _with_inputs(network, rates) if values and fired is None else rates
-        counts, wiring = _drawn(network, placement, chip, fired, rates, updates, samples, seed)
+        wiring, counted = _drawn(network, placement, chip, fired, rates, updates, samples, seed)
     if values:
         wiring = modes.with_values(network, wiring, chip)
-    found = modes.outcome(
-        network,
-        counts,
-        wiring,
-        chip,
-        learning=learning,
-        in_turn=in_turn,
-        board=board,
-        cores_s=None if messages is None else messages.seconds,
-    )
-    return _run(found, counts, wiring, chip, messages, board, in_turn)
+
+    def priced(counts: Counts) -> Outcome:
+        cores_s = None if messages is None else messages.seconds
+        return modes.outcome(
+            network, counts, wiring, chip, learning=learning, in_turn=in_turn, board=board, cores_s=cores_s
+        )
+
+    counts, found, interrupted = _finished(counted, priced)
+    return replace(_run(found, counts, wiring, chip, messages, board, in_turn), interrupted=interrupted)
+
+
+def _finished(counted: Iterator[Counts], priced: Callable[[Counts], Outcome]) -> tuple[Counts, Outcome, bool]:
+    """All blocks that were finished, put together, and whether SIGINT kept others from it."""
+    blocks, interrupted = [], False
+    try:
+        for counts in counted:
+            blocks.append((counts, priced(counts)))
+    except KeyboardInterrupt:
+        if not blocks:
+            raise
+        interrupted = True
+    parts, outcomes = zip(*blocks, strict=True)
+    return execution.joined(parts), joined(outcomes), interrupted
 
 
 def _dense(
@@ -227,7 +246,7 @@ def _run(
         chip,
         messages,
         board,
-        found.notes,
+        (*found.notes, *modes.overruns(found.steps, chip)),
     )
 
 
@@ -270,20 +289,37 @@ def _drawn(
     updates: npt.ArrayLike | None,
     samples: int,
     seed: int,
-) -> tuple[Counts, Wiring]:
-    """Counts from spikes per group, or of `samples` inferences at rates per layer or neuron."""
+) -> tuple[Wiring, Iterator[Counts]]:
+    """Wiring, and counts block by block: from spikes per group, or of inferences at rates per layer or neuron."""
     generator = seeds.generator(seed, 0, "chip/execute")
     if fired is not None:
         wiring = _wired(network, placement, chip)
-        spikes = _of_groups(f"{network.name}: fired", fired, wiring)
+        spikes = activity.of_groups(f"{network.name}: fired", fired, wiring)
+        shape, blocks = spikes.shape, iter([spikes])
     else:
-        spikes, wiring = _sampled(network, placement, chip, rates, samples, generator)
+        wiring, shape, blocks = _sampled(network, placement, chip, rates, samples, generator)
+    changed: FloatArray | Literal["all", "fired"]
     if updates is None or isinstance(updates, str):
-        return execution.count(spikes, wiring, updates=_word(updates or "all"), generator=generator), wiring
-    changed = _of_groups(f"{network.name}: updates", updates, wiring)
-    if changed.shape[1] != spikes.shape[1] or changed.shape[0] not in (1, spikes.shape[0]):
-        raise NetworkError(f"{network.name}: updates: found shape {changed.shape}, want {spikes.shape}")
-    return execution.count(spikes, wiring, updates=changed, generator=generator), wiring
+        changed = activity.word(updates or "all")
+    else:
+        changed = activity.of_groups(f"{network.name}: updates", updates, wiring)
+        if changed.shape[1] != shape[1] or changed.shape[0] not in (1, shape[0]):
+            raise NetworkError(f"{network.name}: updates: found shape {changed.shape}, want {shape}")
+    return wiring, _counted(blocks, wiring, changed, generator)
+
+
+def _counted(
+    blocks: Iterator[FloatArray],
+    wiring: Wiring,
+    updates: FloatArray | Literal["all", "fired"],
+    generator: np.random.Generator,
+) -> Iterator[Counts]:
+    """Counts of each block of spikes; updates that differ from inference to inference go with their block."""
+    start = 0
+    for fired in blocks:
+        own = updates if isinstance(updates, str) or len(updates) == 1 else updates[start : start + len(fired)]
+        yield execution.count(fired, wiring, updates=own, generator=generator)
+        start += len(fired)
 
 
 def _sampled(
@@ -293,83 +329,21 @@ def _sampled(
     rates: Rates | None,
     samples: int,
     generator: np.random.Generator,
-) -> tuple[FloatArray, Wiring]:
-    """Spikes of each group, drawn at rates per layer or neuron."""
-    if samples < 1 or samples % 1 or samples * network.steps * len(network.layers) > _MOST_CELLS:
-        raise PlacementError(f"found {samples} samples of {network.steps} steps, want at least 1, and fewer in all")
-    rates = None if rates is None else _array(f"{network.name}: rates", rates)
+) -> tuple[Wiring, tuple[int, ...], Iterator[FloatArray]]:
+    """Wiring, and the shape and blocks of the spikes of each group, drawn at rates per layer or neuron."""
+    rates = None if rates is None else activity.table(f"{network.name}: rates", rates)
     by_neuron = rates is not None and np.ndim(rates) > 0 and np.shape(rates)[-1] == network.size != len(network.layers)
     columns = network.size if by_neuron else len(network.layers)
     table = network.rates if rates is None else rate_table(network.name, rates, network.steps, columns)
     if not table.shape[1]:
         raise NetworkError(f"{network.name}: has no firing rates, want spikes or rates")
     wiring = wire(network, placement, chip, table.mean(axis=0)) if by_neuron else _wired(network, placement, chip)
-    by_group = execution.group_rates(table, wiring)
-    return execution.sample_fired(by_group, wiring, network.steps, int(samples), generator), wiring
-
-
-def _word(updates: str) -> Literal["all", "fired"]:
-    if updates not in UPDATES:
-        raise PlacementError(f"updates: found {updates!r}{nearest(updates, UPDATES)}")
-    return "fired" if updates == "fired" else "all"
-
-
-def _touched(
-    network: SpikingNetwork, updates: npt.ArrayLike, shape: tuple[int, ...]
-) -> BoolArray | Literal["all", "fired"]:
-    """Checked updates, a word or of the shape of the raster."""
-    if isinstance(updates, str):
-        return _word(updates)
-    given = np.asarray(updates, dtype=np.bool_)
-    given = given[None] if given.ndim == 2 else given
-    if given.shape != shape:
-        raise NetworkError(f"{network.name}: updates: found shape {given.shape}, want that of the raster, {shape}")
-    return given
-
-
-def _array(where: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
-    """An array, not a list of rows that differ in length."""
-    try:
-        return np.asarray(given)
-    except ValueError:
-        raise NetworkError(f"{where}: found rows of different lengths, want a table") from None
-
-
-def _of_groups(where: str, numbers: npt.ArrayLike, wiring: Wiring) -> FloatArray:
-    """Checked numbers of neurons of each group, (samples, steps, groups)."""
-    given = _array(where, numbers)
-    if given.dtype.kind not in "biuf":
-        raise NetworkError(f"{where}: found {given.dtype} values, want numbers")
-    given = given.astype(np.float64, copy=False)
-    given = given[None] if given.ndim == 2 else given
-    groups = len(wiring.layer)
-    if given.ndim != 3 or not given.size or given.shape[2] != groups:
-        want = f"(steps, {groups} groups) or (samples, steps, {groups} groups)"
-        raise NetworkError(f"{where}: found shape {np.shape(numbers)}, want {want}")
-    wrong = np.argwhere(~((given >= 0.0) & (given <= wiring.neurons)))
-    if wrong.size:
-        found, group = given[tuple(wrong[0])], int(wrong[0, 2])
-        raise NetworkError(f"{where}: found {found:g} in group {group}, want 0 to its {wiring.neurons[group]} neurons")
-    return given
-
-
-def _raster(network: SpikingNetwork, spikes: npt.ArrayLike) -> tuple[BoolArray, BoolArray | Literal["all"]]:
-    """Spikes of all neurons, (samples, steps, neurons), and which neurons' state changed."""
-    given = _array(f"{network.name}: spikes", spikes)
-    given = given[None] if given.ndim == 2 else given
-    inputs = int(network.is_free.sum())
-    if given.ndim != 3 or not given.size or given.shape[2] not in (network.size, inputs):
-        want = f"(samples, steps, {network.size} neurons) or (samples, steps, {inputs} inputs)"
-        raise NetworkError(f"{network.name}: spikes: found shape {np.shape(spikes)}, want {want}")
-    if given.shape[0] * given.shape[1] * network.size > _MOST_CELLS:
-        raise NetworkError(
-            f"{network.name}: spikes: found {given.shape[0]} x {given.shape[1]} steps, want fewer at once"
-        )
-    if given.shape[2] == network.size:
-        if given.dtype != np.bool_ and not np.isin(given, (0, 1)).all():
-            raise NetworkError(f"{network.name}: spikes: found values other than 0 and 1")
-        return given.astype(np.bool_), "all"
-    from dcsim.chip.dynamics import simulate
-
-    activity = simulate(network, given)
-    return activity.raster, activity.updated
+    steps, groups = network.steps, len(wiring.layer)
+    width = max(groups, len(wiring.cores))
+    activity.check_samples(network.name, samples, steps, width)
+    by_group, size = execution.group_rates(table, wiring), max(1, _BLOCK // (steps * width))
+    blocks = (
+        execution.sample_fired(by_group, wiring, steps, min(size, samples - start), generator)
+        for start in range(0, samples, size)
+    )
+    return wiring, (samples, steps, groups), blocks

@@ -3,7 +3,8 @@
 A layer's operations are two per synapse, those of values that are 0 left out where the chip skips them. Time is
 operations over (peak rate x utilisation), or the transfer of input and output where that takes longer. Either all cores
 of a chip work on one layer at a time (NorthPole), or each layer has its own cores; in both cases stages work on
-different inputs at the same time: latency is the sum of the stages, the interval between results the slowest stage.
+different inputs at the same time: latency is the sum of the stages, the interval between results the slowest stage. The
+host's call comes before the first stage; calls overlap, so that the interval does not hold it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def outcome(network: SpikingNetwork, counts: Counts, wiring: Wiring, chip: ChipS
     passing_s = float(stages.seconds.sum()) + io_s + chip.chip_hop_s * (wiring.chips - 1)
     latency_s = np.array([passing_s + (frames - 1) * frame_s + chip.costs.host_step_s])
     interval_s = np.array([frames * frame_s])
-    limit = LIMITS.index("io" if io_s > stages.seconds.max() else "compute")
+    limit = LIMITS.index("io" if io_s > stages.seconds.max() or chip.costs.host_step_s > passing_s else "compute")
     shape = (1, 1)
     steps = Steps(
         np.broadcast_to(latency_s, shape),

@@ -10,11 +10,8 @@ import numpy as np
 
 from dcsim.catalog import Entry
 from dcsim.chip.connections import Storage
+from dcsim.chip.facts import MODES, check_facts, words_of
 from dcsim.errors import CatalogError, PlacementError
-
-#: How time passes on a chip: a step lasts as long as its slowest core (barrier) or in real time (tick); events as they
-#: come, without steps (event); faster than the model (analog); layer by layer on a fixed schedule (scheduled).
-MODES = ("barrier", "tick", "event", "analog", "scheduled")
 
 #: Limits that some chips have, as the catalog names them.
 _LIMITS = (
@@ -201,7 +198,7 @@ class ChipSpec:
         """Spec of a catalog chip.
 
         Raises PlacementError when the chip has no mode or energies that can be modelled, and CatalogError when a
-        number is missing, negative or not whole.
+        number is missing, negative or not whole, or a word is not understood.
         """
         _check_kind(chip)
         values = {field.name: chip[field.name] for field in fields(Costs) if field.name in chip}
@@ -228,8 +225,8 @@ class ChipSpec:
             link_buffer=_positive(chip, "link_buffer"),
             host_w=chip.get("host_w", 0.0),
             costs=Costs(**values),
-            nets=tuple(_words(chip, "nets")),
-            precision=tuple(_words(chip, "precision")),
+            nets=tuple(words_of(chip, "nets")),
+            precision=tuple(words_of(chip, "precision")),
             learns=chip.facts.get("learning") is True,
             refuses_overrun=chip.facts.get("overrun") == "refuse",
             serial_io=chip.facts.get("io") == "between steps",
@@ -274,7 +271,8 @@ def chip_grid(chips: int) -> tuple[int, int]:
 
 
 def _check_kind(chip: Entry) -> None:
-    nets = _words(chip, "nets")
+    check_facts(chip)
+    nets = words_of(chip, "nets")
     if "snn" not in nets and _dense(chip) is None:
         raise PlacementError(f"chip {chip.name}: runs no spiking networks, only {', '.join(nets) or 'unknown ones'}")
     mode = str(chip.facts.get("mode"))
@@ -282,11 +280,6 @@ def _check_kind(chip: Entry) -> None:
         raise PlacementError(f"chip {chip.name}: mode {mode} is not simulated; modes that are: {', '.join(MODES)}")
     if "snn" in nets and mode != "analog" and not any(name in chip for name in _ENERGIES):
         raise PlacementError(f"chip {chip.name}: the catalog has no energy per event (any of {', '.join(_ENERGIES)})")
-
-
-def _words(chip: Entry, fact: str) -> list[str]:
-    found = chip.facts.get(fact, [])
-    return [str(word) for word in found] if isinstance(found, list | tuple) else [str(found)]
 
 
 def _whole(chip: Entry, key: str) -> int:
@@ -341,7 +334,7 @@ def _pipeline(chip: Entry) -> Pipeline:
 
 def _dense(chip: Entry) -> DenseCosts | None:
     """None where the catalog has no rate for any of the formats of the chip."""
-    bits = [int(word[3:]) for word in _words(chip, "precision") if re.fullmatch(r"int\d+", word)]
+    bits = [int(word[3:]) for word in words_of(chip, "precision") if re.fullmatch(r"int\d+", word)]
     rates = tuple((size, chip[f"int{size}_op_per_s"]) for size in bits if f"int{size}_op_per_s" in chip)
     if not rates:
         return None
@@ -360,7 +353,7 @@ def _weight_bits(chip: Entry) -> int:
     """Bits of a stored weight: those of the first precision in the catalog's list that says; 8 when none
     does.
     """
-    for word in _words(chip, "precision"):
+    for word in words_of(chip, "precision"):
         bits = _BITS.get(word) or int((re.findall(r"\d+", word) or ["0"])[0])
         if bits:
             return bits

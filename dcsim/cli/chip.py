@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dcsim import units
 from dcsim.cli import output
+from dcsim.cli.chip_asked import Activity, check, cores_of, rates_of, reading, refuse
 from dcsim.cli.folder import claimed
+from dcsim.cli.options import CatalogFiles, FigureFile
 from dcsim.errors import DcsimError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from dcsim.catalog import Catalog, Entry
     from dcsim.chip import ChipRun, ChipSpec, Placement, SpikingNetwork
+    from dcsim.service import SampledProfile, TokenProfile
 
 app = typer.Typer(help="One spiking network on one neuromorphic chip.")
 
@@ -33,7 +34,7 @@ FILES = ("run.json", "energy.png", "steps.png", "mesh.png")
 #: Inferences that are drawn unless told otherwise: enough to see how much they differ.
 SAMPLES = 16
 
-_FIGURES = (".pdf", ".png", ".svg")
+_INTERRUPTED = 130
 
 
 @app.callback()
@@ -68,6 +69,9 @@ def run(
         str | None, typer.Option(metavar="NUMBERS", help="Least cores of each layer, N,N,..., input first.")
     ] = None,
     dt: Annotated[str | None, typer.Option(metavar="TIME", help="Time step of a .nir file, such as 0.1ms.")] = None,
+    integration: Annotated[
+        str | None, typer.Option(help="Steps of a .nir file: euler or exponential.", show_default="euler")
+    ] = None,
     reset: Annotated[str | None, typer.Option(help="Reset of a .nir file: value, subtract or subtract-now.")] = None,
     at_threshold: Annotated[
         bool, typer.Option("--at-threshold", help="Neurons of a .nir file fire at v >= threshold.")
@@ -90,26 +94,34 @@ def run(
     board: Annotated[
         str | None, typer.Option(metavar="SYSTEM", help="Catalog system whose idle power is shared out.")
     ] = None,
-    catalog_files: Annotated[
-        list[Path] | None, typer.Option("--catalog", metavar="FILE", help="Further catalog file.")
-    ] = None,
-    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures, .png, .svg or .pdf.")] = None,
+    catalog_files: CatalogFiles = None,
+    figure: FigureFile = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write run.json and each figure here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON.")] = False,
-) -> None:
+) -> int:
     """Latency and energy of one inference, split by cause, and what bounds it."""
     from dcsim.chip import ChipSpec, execute
     from dcsim.chip.outcome import Board
     from dcsim.report.chip_summary import summary
 
-    activity = _Activity(rate, spikes, steps, samples, seed)
-    _check(activity, figure)
-    reading = _reading(network, dt, reset, at_threshold=at_threshold)
-    with _folder(out) as folder:
+    activity = Activity(rate, spikes, steps, samples, seed)
+    check(activity, figure)
+    reads = reading(network, dt, reset, integration, at_threshold=at_threshold)
+    with _told(f"reading {network}") as stage, _folder(out) as folder:
         known, entry = _chip(chip, catalog_files or [])
+        if form in (None, "dense", "measured") and (whole := _without_layers(network, known, entry)) is not None:
+            needs_layers: dict[str, object] = {
+                "--rate": rate, "--spikes": spikes, "--steps": steps, "--samples": samples, "--order": order,
+                "--cores": cores, "--updates": updates, "--values": values, "--real-time": real_time,
+                "--in-turn": in_turn, "--learning": learning, "--board": board, "--figure": figure,
+                "--timing": None if timing == "barrier" else timing,
+            }  # fmt: skip
+            refuse(needs_layers, f"the catalog has no layers of {network}, only what they need in all")
+            _answer(whole, known.get(network), entry, known, folder, out, as_json=as_json)
+            return 0
         spec = ChipSpec.of(entry)
         form = form or _form(network, known, spec)
-        source, placement = _loaded(network, known, reading)
+        source, placement = _loaded(network, known, reads)
         loaded = _driven_at(source, activity, form)
         seat = None if board is None else Board.of(known.get(board, kind="system"), known, spec.name)
         options: dict[str, Any] = {  # what is wrong with them, `execute` says
@@ -124,92 +136,50 @@ def run(
         }
         with _working(f"{loaded.name} on {spec.name}"):
             if placement is None or order is not None or cores is not None:
+                stage.now = f"placing {loaded.name} on {spec.name}"
                 model = known.get(network) if network in known.names("model") else None
-                placement = _placed(loaded, spec, activity, order or "layers", _cores(cores, loaded, model, spec))
+                placement = _placed(loaded, spec, activity, order or "layers", cores_of(cores, loaded, model, spec))
+            stage.now = f"running {loaded.name} on {spec.name}"
             result = execute(loaded, placement, spec, **options, **_events(activity, loaded))
         if not result.latency_s.any():  # a comparison of energies may do without, an answer to a user not
             raise DcsimError(f"chip {spec.name}: the catalog has no time per event or step")
+        if result.interrupted:
+            done = f"{len(result.latency_s):,} of {samples or SAMPLES:,} inferences were finished"
+            output.note(f"interrupted: {done}, the answer is theirs")
+            result = replace(result, notes=(*result.notes, f"interrupted: {done}"))
+        stage.now = "writing what was found"
         by = "values" if form == "dense" else "rates" if spikes is None else "spikes"
         found = summary(result, loaded, grades=known.grades_used(), form=form, timing=timing, activity=by)
         if folder is not None:
-            _save(result, found, folder)
+            _save(result, loaded.name, found, folder)
+            stage.written.append(folder)
         if figure is not None:
             from dcsim.report.chip import page
 
-            _write(page(result), figure, "--figure")
-    _show(found, [path for path in (figure, out) if path is not None], as_json=as_json)
+            _write(page(result, loaded.name), figure, "--figure")
+            stage.written.append(figure)
+        _show(found, [path for path in (figure, out) if path is not None], as_json=as_json)
+    return _INTERRUPTED if result.interrupted else 0
 
 
-# ---------------------------------------------------------------- what is asked for
+@dataclass
+class _Stage:
+    """What a run is at, for whoever interrupts it."""
+
+    now: str
+    written: list[Path] = field(default_factory=list)
 
 
-class _Activity(NamedTuple):
-    """How the network is driven."""
-
-    rate: str | None
-    spikes: Path | None
-    steps: int | None
-    samples: int | None
-    seed: int
-
-
-def _check(activity: _Activity, figure: Path | None) -> None:
-    """Refuse options that exclude each other, before anything is read."""
-    if activity.spikes is not None and activity.rate is not None:
-        raise DcsimError("found both --rate and --spikes, want one of them")
-    if activity.spikes is not None and activity.samples is not None:
-        raise DcsimError("found both --samples and --spikes; the inferences are those of the spikes")
-    if figure is not None and figure.suffix.lower() not in _FIGURES:
-        raise DcsimError(f"--figure {figure}: want a name that ends in {', '.join(_FIGURES)}")
-    if figure is not None and not figure.absolute().parent.is_dir():
-        raise DcsimError(f"--figure {figure}: cannot be written: there is no folder {figure.parent}")
-
-
-def _reading(network: str, dt: str | None, reset: str | None, *, at_threshold: bool) -> dict[str, Any]:
-    """What a .nir file cannot say, by the names of `dcsim.chip.nir.read`."""
-    reading: dict[str, Any] = {}
-    if dt is not None:
-        try:
-            reading["dt_s"] = units.parse(dt, "time")
-        except units.UnitError as error:
-            raise DcsimError(f"--dt: {error}") from None
-    if reset is not None:
-        reading["reset"] = reset
-    if at_threshold:
-        reading["at_threshold"] = True
-    if reading and not network.endswith(".nir"):
-        raise DcsimError(f"{network}: --dt, --reset and --at-threshold say what a .nir file cannot; this is none")
-    return reading
-
-
-def _rates(text: str, layers: int) -> list[float]:
-    """Rate of each layer."""
-    rates = []
-    for part in text.split(","):
-        try:
-            rate = float(part)
-        except ValueError:
-            rate = math.nan
-        if not 0.0 <= rate <= 1.0:
-            raise DcsimError(f"--rate: found '{part.strip()[:40]}', want spikes per neuron and step from 0 to 1")
-        rates.append(rate)
-    if len(rates) not in (1, layers):
-        raise DcsimError(f"--rate: found {len(rates)} rates, want one, or one for each of the {layers} layers")
-    return rates * layers if len(rates) == 1 else rates
-
-
-def _cores(text: str | None, network: SpikingNetwork, model: Entry | None, spec: ChipSpec) -> Sequence[int] | None:
-    """Least cores of each layer, an input's number not counting: as asked for, or as a model was measured."""
-    from dcsim.chip.profile import cores_as_measured
-
-    if text is None:
-        return None if model is None else cores_as_measured(model, spec)
-    found, layers = [part.strip() for part in text.split(",")], len(network.layers)
-    if len(found) != layers or not all(part.isdecimal() and len(part) < 10 for part in found):
-        raise DcsimError(
-            f"--cores: found '{text[:60]}', want a whole number for each of the {layers} layers, input first"
-        )
-    return [max(1, int(part)) for part in found]
+@contextmanager
+def _told(first: str) -> Iterator[_Stage]:
+    """Says in one line what an interrupted run was at, and what it leaves."""
+    stage = _Stage(first)
+    try:
+        yield stage
+    except KeyboardInterrupt:
+        left = f"wrote {', '.join(map(str, stage.written))}" if stage.written else "no inference is kept"
+        output.note(f"interrupted while {stage.now}: {left}")
+        raise
 
 
 # ---------------------------------------------------------------- the run
@@ -231,6 +201,13 @@ def _chip(name: str, catalog_files: list[Path]) -> tuple[Catalog, Entry]:
     return known, known.get(own[0], kind="chip")
 
 
+def _without_layers(network: str, known: Catalog, chip: Entry) -> SampledProfile | TokenProfile | None:
+    """The answer of the catalog to a model of which it has no layers; None for any other network."""
+    from dcsim.chip.profile import without_layers
+
+    return without_layers(known.get(network), chip) if network in known.names("model") else None
+
+
 def _loaded(source: str, known: Catalog, reading: dict[str, Any]) -> tuple[SpikingNetwork, Placement | None]:
     """The network, and where its neurons are if its file says that."""
     from dcsim.chip import files
@@ -249,9 +226,9 @@ def _form(network: str, known: Catalog, spec: ChipSpec) -> str:
     return "spiking" if "snn" in spec.nets else "dense"
 
 
-def _driven_at(network: SpikingNetwork, activity: _Activity, form: str) -> SpikingNetwork:
+def _driven_at(network: SpikingNetwork, activity: Activity, form: str) -> SpikingNetwork:
     """The network with the steps that are asked for. Raises DcsimError for an activity that it cannot have."""
-    from dcsim.chip.network import whole_steps
+    from dcsim.chip.given import whole_steps
 
     asked = {"--rate": activity.rate, "--spikes": activity.spikes, "--steps": activity.steps}
     given = [option for option, value in asked.items() if value is not None]
@@ -269,22 +246,22 @@ def _driven_at(network: SpikingNetwork, activity: _Activity, form: str) -> Spiki
 
 
 def _placed(
-    network: SpikingNetwork, spec: ChipSpec, activity: _Activity, order: str, least: Sequence[int] | None
+    network: SpikingNetwork, spec: ChipSpec, activity: Activity, order: str, least: Sequence[int] | None
 ) -> Placement:
     import numpy as np
 
     from dcsim.chip.pace import paced
 
-    rates = None if activity.rate is None else np.array([_rates(activity.rate, len(network.layers))])
+    rates = None if activity.rate is None else np.array([rates_of(activity.rate, len(network.layers))])
     return paced(network, spec, rates=rates, cores_per_layer=least, order=order)  # type: ignore[arg-type]  # checked there
 
 
-def _events(activity: _Activity, network: SpikingNetwork) -> dict[str, Any]:
+def _events(activity: Activity, network: SpikingNetwork) -> dict[str, Any]:
     """What `execute` is told about spikes."""
     if activity.spikes is not None:
         return {"spikes": _spikes(activity.spikes, activity.steps, network)}
     drawn: dict[str, Any] = {"samples": activity.samples or SAMPLES, "seed": activity.seed}
-    return drawn if activity.rate is None else drawn | {"rates": _rates(activity.rate, len(network.layers))}
+    return drawn if activity.rate is None else drawn | {"rates": rates_of(activity.rate, len(network.layers))}
 
 
 def _spikes(path: Path, steps: int | None, network: SpikingNetwork) -> npt.NDArray[Any]:
@@ -316,14 +293,50 @@ def _folder(out: Path | None) -> AbstractContextManager[Path | None]:
     return nullcontext() if out is None else claimed(out, FILES)
 
 
-def _save(result: ChipRun, summary: dict[str, Any], folder: Path) -> None:
+def _answer(
+    whole: SampledProfile | TokenProfile,
+    model: Entry,
+    chip: Entry,
+    known: Catalog,
+    folder: Path | None,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print what a model needs of which the catalog has no layers, and write run.json; there is nothing to draw."""
+    from dcsim.report import chip_whole
+
+    found = chip_whole.summary(whole, model, chip, grades=known.grades_used())
+    if folder is not None:
+        _clear(folder)
+        _document(found, folder)
+    if as_json:
+        output.document(found)
+        return
+    output.table(chip_whole.table(found))
+    if out is not None:
+        print(f"wrote {out}")
+
+
+def _save(result: ChipRun, name: str, summary: dict[str, Any], folder: Path) -> None:
     """Write run.json and each figure into `folder`, in place of an earlier run's."""
     from dcsim.report.chip import figures
 
+    _clear(folder)
+    _document(summary, folder)
+    for what, figure in figures(result, name):
+        _write(figure, folder / f"{what}.png", "--out")
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier run left, lest its figures are taken for this one's."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _document(summary: dict[str, Any], folder: Path) -> None:
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / "run.json").write_text(text + "\n", encoding="utf-8")
-    for name, figure in figures(result):
-        _write(figure, folder / f"{name}.png", "--out")
+    (folder / FILES[0]).write_text(text + "\n", encoding="utf-8")
 
 
 def _write(figure: Figure, path: Path, option: str) -> None:

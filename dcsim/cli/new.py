@@ -32,6 +32,8 @@ def chip(name: Annotated[str, typer.Argument(help="Name of the chip.")], out: _O
     from dcsim import catalog
     from dcsim.catalog import loader
 
+    if not name.strip():
+        raise DcsimError("name: found '', want a name of lower-case letters, digits, '-' and '.'")
     if name in catalog.load().names():
         raise DcsimError(f"name: '{name}' is in the catalog already; choose another")
     path = out or Path(f"{name}.yaml")

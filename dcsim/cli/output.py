@@ -24,10 +24,16 @@ def document(content: Any) -> None:
 
 
 def table(renderable: Any) -> None:
-    """A rich table on stdout: as wide as the terminal, or 120 columns where there is none."""
+    """A rich table on stdout: as wide as the terminal; without one 120 columns, and no blanks at the end of lines."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(renderable)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(renderable)
+        return
+    console = Console(width=120, highlight=False)
+    with console.capture() as captured:
+        console.print(renderable)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _plain(text: str) -> str:

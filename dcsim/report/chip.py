@@ -44,6 +44,7 @@ LIMIT_WORDS = {
 #: Most steps that are drawn one by one; of more, each bar is the mean of several.
 MOST_BARS = 400
 
+_HEAD_IN = 0.35
 _ROW_IN, _SMALL_PT = 0.34, TEXT_PT - 1.2
 _NAME_IN, _TOTAL_IN, _DOTS_IN, _GAP_IN = 2.2, 0.8, 2.2, 0.4
 
@@ -259,21 +260,23 @@ def steps_size_in() -> tuple[float, float]:
 # ---------------------------------------------------------------- all of one run
 
 
-def page(run: ChipRun) -> Figure:
-    """The figures of one run under each other."""
+def page(run: ChipRun, network: str = "") -> Figure:
+    """The figures of one run under each other, headed by `network` (its name) and the chip."""
     parts = _parts(run)
     heights = [height for _, (_, height) in parts.values()]
     figure = _figure((WIDTH_IN, sum(heights)))
+    _head(figure, run, network)
     axes = figure.subplots(len(parts), 1, height_ratios=heights)
     for ax, (draw, _) in zip(axes, parts.values(), strict=True):
         draw(ax)
     return figure
 
 
-def figures(run: ChipRun) -> Iterator[tuple[str, Figure]]:
-    """Name and figure, one after the other."""
+def figures(run: ChipRun, network: str = "") -> Iterator[tuple[str, Figure]]:
+    """Name and figure, one after the other, each headed by `network` (its name) and the chip."""
     for name, (draw, size_in) in _parts(run).items():
         figure = _figure(size_in)
+        _head(figure, run, network)
         draw(figure.add_subplot())
         yield name, figure
 
@@ -286,6 +289,16 @@ def _parts(run: ChipRun) -> dict[str, tuple[Callable[[Axes], Axes], tuple[float,
         "steps": (lambda ax: steps(run, ax), steps_size_in()),
         "mesh": (lambda ax: mesh(run, ax), mesh_size_in(run)),
     }
+
+
+def _head(figure: Figure, run: ChipRun, network: str) -> None:
+    """Which network ran on which chip, above all figures; room is made for it."""
+    if not network:
+        return
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + _HEAD_IN)
+    text = f"{style.short(network, 60)} on {style.short(run.chip.name, 40)}"
+    figure.suptitle(text, x=0.01, ha="left", color=INK, fontsize=TEXT_PT + 2, fontweight="bold", parse_math=False)
 
 
 def _figure(size_in: tuple[float, float]) -> Figure:

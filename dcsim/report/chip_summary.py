@@ -34,7 +34,7 @@ SUMMARY: tuple[Key, ...] = (
     Key("chip.name", "text", "catalog name of the chip"),
     Key("chip.mode", "text", "how time passes: barrier, tick, event, analog or scheduled"),
     Key("run.inferences", "1", "inferences that were simulated"),
-    Key("run.form", "text", "spiking or dense"),
+    Key("run.form", "text", "spiking, dense or measured; the last, and dense without layers, have fewer keys"),
     Key("run.timing", "text", "barrier or message"),
     Key("run.activity", "text", "spikes of a raster, or drawn at rates"),
     Key("run.board", "text", "system that the chips sit on, where one is named"),
@@ -63,7 +63,7 @@ SUMMARY: tuple[Key, ...] = (
     Key("energy_j.shared", "J", "total where all copies at work share what chips, board and host draw anyway"),
     Key("energy_j.per_synop_active", "J", "energy at the chips above idle over synaptic operations"),
     Key("energy_j.per_synop_total", "J", "total over synaptic operations"),
-    Key("power_w", "W", "total energy over latency"),
+    Key("power_w", "W", "total energy over latency; where the form is measured, the chips at work"),
     Key("utilisation.busy", "1", "share of the steps' time in which a core in use is busy"),
     Key("utilisation.busiest_core", "1", "the same for the busiest core"),
     Key("utilisation.neurons", "1", "neurons over those that the cores in use can hold"),
@@ -83,6 +83,15 @@ SUMMARY: tuple[Key, ...] = (
     Key("notes", "text", "what the model left out or had to assume for this run"),
     Key("numbers.read", "1", "catalog numbers that the answer rests on"),
     Key("numbers.shares.GRADE", "1", "share of them with each grade"),
+)
+
+#: Further keys of a model that was measured on the chip, of which the catalog has no layers (`chip_whole`).
+MEASURED: tuple[Key, ...] = (
+    Key("token_s.input", "s", "a token of a prompt, where the form is measured"),
+    Key("token_s.output", "s", "a token of an answer, likewise"),
+    Key("throughput_per_s.tokens", "1/s", "tokens of all answers at a time, where the form is measured"),
+    Key("energy_j.token.chips", "J", "the chips per token of an answer, idle power included, where it was measured"),
+    Key("energy_j.token.measured", "J", "the same as measured, with whatever was measured beside the chips"),
 )
 
 
@@ -134,7 +143,7 @@ def summary(
         "events": _events(run),
         "limits": _limits(run),
         "overrun_share": float(run.steps.overrun.mean()),
-        "advice": _advice(run, network),
+        "advice": _advice(run, network, form),
         "notes": list(run.notes),
         "numbers": _numbers(grades),
     }
@@ -243,12 +252,15 @@ _ADVICE: Mapping[str, str] = {
     "link": "links between tiles are full: put what talks to each other closer together, or lower the firing rates",
     "io": "input and output take longest, {spikes_in} spikes in and {spikes_out} out per step: use fewer, or steps",
     "host": "the host takes {host} in each step, whatever the spikes: use fewer steps",
+    "call": "the host's call takes {host}, whatever the network: send the next input before the last is done",
+    "values": "input and output take longest: use fewer values in and out",
+    "layers": "all cores work on one layer at a time: use fewer weights, or more chips",
     "sync": "the barrier takes longest (tiles: {tiles}, chips: {chips}): use fewer steps, tiles or chips",
     "tick": "steps wait for the tick and need {needed} of it: use fewer steps",
 }
 
 
-def _advice(run: ChipRun, network: SpikingNetwork) -> list[str]:
+def _advice(run: ChipRun, network: SpikingNetwork, form: str) -> list[str]:
     """A sentence for each thing that a good part of the time was spent waiting for, most first."""
     slowest = int(run.core_s.sum(axis=(0, 1)).argmax())
     layers = np.unique(run.wiring.layer[run.wiring.core == slowest]).tolist()
@@ -264,8 +276,12 @@ def _advice(run: ChipRun, network: SpikingNetwork) -> list[str]:
         "needed": words.percent(needed_s / (float(run.steps.seconds.mean()) or 1.0)),
     }
     found = [name for name, share in _limits(run).items() if share["time"] >= _WORTH_ADVICE]
-    host_s = run.chip.costs.host_step_s
-    if "io" in found and 2.0 * host_s > float(run.steps.io_s.mean()):
+    host_s, io_s = run.chip.costs.host_step_s, float(run.steps.io_s.mean())
+    facts["host"] = words.seconds(host_s)
+    if form == "dense":
+        by_chip = run.chip.dense is not None and run.chip.dense.by_chip
+        dense = {"io": "call" if host_s > io_s else "values", "compute": "layers" if by_chip else "compute"}
+        found = [dense.get(name, name) for name in found]
+    elif "io" in found and 2.0 * host_s > io_s:
         found[found.index("io")] = "host"
-        facts["host"] = words.seconds(host_s)
     return [_ADVICE[name].format(**facts) for name in found if name in _ADVICE]

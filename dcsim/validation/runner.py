@@ -39,6 +39,8 @@ def run(
     for name in named or AREAS:
         rows += _area_rows(name, found, effort, progress)
     rows += _unassigned(found, named)
+    if cases is not None and not found:
+        rows.append(Row("-", str(cases), "-", "failed", note="found no JSON file, so none of its cases ran"))
     return Report(rows, strict=strict)
 
 

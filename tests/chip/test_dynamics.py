@@ -17,7 +17,8 @@ from dcsim.chip import dynamics
 from dcsim.chip.connections import Connection, Convolution, Dense, Sparse
 from dcsim.chip.dynamics import simulate
 from dcsim.chip.encoding import InputError
-from dcsim.chip.network import Layer, NetworkError, SpikingNetwork
+from dcsim.chip.given import NetworkError
+from dcsim.chip.network import Layer, SpikingNetwork
 from dcsim.chip.neurons import Neurons
 
 

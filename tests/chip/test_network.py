@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcsim.chip.connections import Convolution, Dense, Sparse
-from dcsim.chip.network import MOST_NEURONS, MOST_SYNAPSES, Layer, NetworkError, SpikingNetwork
+from dcsim.chip.given import MOST_NEURONS, MOST_SYNAPSES, NetworkError
+from dcsim.chip.network import Layer, SpikingNetwork
 from dcsim.chip.neurons import Neurons
 from dcsim.errors import PlacementError
 

@@ -14,7 +14,8 @@ import pytest
 
 from dcsim.chip.connections import Convolution, Dense, Sparse
 from dcsim.chip.dynamics import simulate
-from dcsim.chip.network import NetworkError, SpikingNetwork
+from dcsim.chip.given import NetworkError
+from dcsim.chip.network import SpikingNetwork
 
 nir = pytest.importorskip("nir", reason="the package nir is not installed: pip install 'dcsim[nir]'")
 h5py = pytest.importorskip("h5py", reason="the package h5py is not installed: pip install 'dcsim[nir]'")
@@ -587,7 +588,11 @@ def test_damaged_texts_in_which_the_library_would_hang_or_crash(good):
         ("w/weight", np.ones((4, 2)), r"bias: found shape \(3,\), want one number or the layer's shape \(4,\)"),
         ("w/bias", np.ones(2), r"node 'w' \(Affine\): bias: found shape \(2,\)"),
         ("cells/tau", np.zeros(3), r"node 'cells' \(LIF\): tau: found 0, want seconds above 0"),
-        ("cells/tau", np.full(3, 1e-6), "a step of 0.0001 s makes unstable; want dt_s at most"),
+        (
+            "cells/tau",
+            np.full(3, 1e-6),
+            "unstable in steps of 0.0001 s; want a time step of at most 2e-06 s, or exponential",
+        ),
         ("cells/r", np.ones(7), r"r: found shape \(7,\)"),
         ("cells/v_threshold", np.full(3, np.inf), "v_threshold: found a value that is not finite"),
         ("in/shape", np.array([-2]), r"want 1 to 134,217,728 numbers"),
@@ -696,10 +701,10 @@ def test_two_thin_matrices_that_would_make_a_large_one(write):
     [
         ({"reset": "hard"}, "found reset 'hard'; allowed: subtract, subtract-now, value"),
         ({"integration": "eulr"}, "found integration 'eulr'; did you mean 'euler'"),
-        ({"dt_s": 0.0}, "found dt_s 0.0"),
-        ({"dt_s": math.nan}, "found dt_s nan"),
-        ({"layer_delay": -1}, "found layer_delay -1"),
-        ({"recurrent_delay": 1.5}, "found recurrent_delay 1.5"),
+        ({"dt_s": 0.0}, "found a time step of 0.0 s"),
+        ({"dt_s": math.nan}, "found a time step of nan s"),
+        ({"layer_delay": -1}, "found layer delay -1"),
+        ({"recurrent_delay": 1.5}, "found recurrent delay 1.5"),
     ],
 )
 def test_options_that_cannot_be(good, options, message):

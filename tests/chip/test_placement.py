@@ -460,9 +460,7 @@ def test_wrong_numbers_of_a_chip_are_named(chip, numbers, message):
         ChipSpec.of(chip(**numbers))
 
 
-@pytest.mark.parametrize(
-    ("words", "bits"), [(["int8"], 8), (["ternary", "int8"], 2), (["fp32"], 32), ([], 8), (["?"], 8)]
-)
+@pytest.mark.parametrize(("words", "bits"), [(["int8"], 8), (["ternary", "int8"], 2), (["fp32"], 32), ([], 8)])
 def test_weights_are_stored_in_the_first_precision_of_the_list(entry, words, bits):
     facts = {"mode": "barrier", "nets": ["snn"], "precision": words}
     numbers = {"cores": 1.0, "neurons_per_core": 1.0, "static_w": 0.0, "synapse_j": 1.0}

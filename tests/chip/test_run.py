@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -199,7 +200,9 @@ def test_a_batch_fills_the_copies_and_shares_what_is_drawn_anyway():
 def test_a_board_of_the_catalog():
     view = catalog.load()
     board = Board.of(view.get("nahuku-32"), view)
-    assert (board.chips, board.board_w, board.host_w) == (32, 17.0, 80.0)
+    # of the 17 W, 2.1 W are the x86 cores of the chips, which `host_w` of a Loihi has already
+    assert (board.chips, board.board_w, board.host_w, board.device) == (32, pytest.approx(14.9), 80.0, "loihi")
+    assert Board.of(view.get("kapoho-point"), view).board_w == 10.0
     assert Board.of(view.get("hala-point"), view).host_w == 0.0
     assert Board.of(view.get("nahuku-32"), view, "loihi").chips == 32
 
@@ -267,7 +270,14 @@ def test_each_chip_runs_at_least_one():
         ({"fired": [[1, 2], [1]]}, "fired: found rows of different lengths, want a table"),
         ({"fired": [["a", "b"]]}, "fired: found <U1 values, want numbers"),
         ({"rates": [[0.1, 0.2], [0.1]]}, "rates: found rows of different lengths, want a table"),
-        ({"samples": 1.5}, "found 1.5 samples of .* steps, want at least 1"),
+        ({"samples": 1.5}, "network: found 1.5 samples of 2 steps, want 1 to 4,194,304"),
+        ({"samples": 0}, "network: found 0 samples of 2 steps, want 1 to 4,194,304"),
+        ({"samples": 10**12}, "network: found 1,000,000,000,000 samples of 2 steps, want 1 to 4,194,304"),
+        ({"samples": True}, "network: found True samples"),
+        ({"seed": -1}, "seed: found -1, want a whole number from 0"),
+        ({"seed": 0.5}, "seed: found 0.5, want a whole number from 0"),
+        ({"board": "nahuku-32"}, "board: found 'nahuku-32', want a Board"),
+        ({"board": Board("b", 4, 1.0, 1.0, "loihi")}, "board b holds loihi, not"),
     ],
 )
 def test_tables_that_are_none_are_refused_in_one_line(options, message):
@@ -286,3 +296,83 @@ def test_a_placement_on_more_cores_than_any_machine_has_is_refused_before_its_me
     network = SpikingNetwork.layered([4, 3], steps=2, rates=0.1)
     with pytest.raises(PlacementError, match=r"chips of 2,147,48.,... cores in all, want at most 8,388,608"):
         execute(network, Placement(np.full(7, 2**31 - 1)), CHIP)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"chips": 0}, "board b: chips: found 0, want a whole number from 1"),
+        ({"chips": 1.5}, "board b: chips: found 1.5"),
+        ({"board_w": -1.0}, "board b: board_w: found -1.0, want a power from 0 W"),
+        ({"host_w": math.nan}, "board b: host_w: found nan"),
+        ({"host_w": "much"}, "board b: host_w: found 'much'"),
+    ],
+)
+def test_a_board_that_cannot_be_is_refused(numbers, message):
+    with pytest.raises(PlacementError, match=message):
+        Board(**{"name": "b", "chips": 4, "board_w": 1.0, "host_w": 1.0} | numbers)
+
+
+def test_too_many_steps_for_one_inference_are_refused():
+    network = SpikingNetwork.layered([4, *[3] * 40], steps=1_000_000, rates=0.1)
+    with pytest.raises(PlacementError, match=r"found 1,000,000 steps x 41 groups of neurons in one inference, want at"):
+        execute(network, place(network, CHIP), CHIP)
+
+
+# ---------------------------------------------------------------- blocks
+
+
+def test_blocks_are_put_together(monkeypatch):
+    """With no chance in it, ten inferences in blocks of three are ten times one."""
+    network = SpikingNetwork.layered([4, 3], steps=5, rates=1.0)
+    placement = place(network, CHIP)
+    whole = execute(network, placement, CHIP, samples=10)
+    monkeypatch.setattr("dcsim.chip.run._BLOCK", 3 * 5 * 2)
+    blocks = execute(network, placement, CHIP, samples=10)
+    assert blocks.latency_s.tolist() == whole.latency_s.tolist()
+    assert blocks.core_s.tolist() == whole.core_s.tolist()
+    assert {cause: joules.tolist() for cause, joules in blocks.energy_j.items()} == {
+        cause: joules.tolist() for cause, joules in whole.energy_j.items()
+    }
+    assert blocks.counts.synops.shape == whole.counts.synops.shape
+    assert not blocks.interrupted
+
+
+def test_updates_of_each_inference_stay_with_their_block(monkeypatch):
+    network = SpikingNetwork.layered([4, 3], steps=2, rates=1.0)
+    placement = place(network, CHIP)
+    updates = np.zeros((6, 2, 2))
+    updates[:, :, 1] = np.arange(6)[:, None] % 4
+    whole = execute(network, placement, CHIP, samples=6, updates=updates)
+    monkeypatch.setattr("dcsim.chip.run._BLOCK", 2 * 2 * 2)
+    blocks = execute(network, placement, CHIP, samples=6, updates=updates)
+    assert blocks.counts.updated.tolist() == whole.counts.updated.tolist()
+
+
+def test_an_interrupted_run_keeps_the_inferences_that_were_finished(monkeypatch):
+    network = SpikingNetwork.layered([4, 3], steps=5, rates=1.0)
+    placement = place(network, CHIP)
+    monkeypatch.setattr("dcsim.chip.run._BLOCK", 3 * 5 * 2)
+    count, blocks = execution.count, []
+
+    def counted(*args, **options):
+        if len(blocks) == 2:
+            raise KeyboardInterrupt
+        blocks.append(1)
+        return count(*args, **options)
+
+    monkeypatch.setattr(execution, "count", counted)
+    found = execute(network, placement, CHIP, samples=10)
+    assert (found.interrupted, found.latency_s.shape, found.counts.fired.shape[0]) == (True, (6,), 6)
+    with pytest.raises(KeyboardInterrupt):
+        execute(network, placement, CHIP, samples=10)
+
+
+def test_the_share_of_overruns_is_that_of_all_blocks(monkeypatch):
+    chip = replace(CHIP, mode="tick", tick_s=1e-12)
+    network = SpikingNetwork.layered([4, 3], steps=5, rates=1.0)
+    monkeypatch.setattr("dcsim.chip.run._BLOCK", 3 * 5 * 2)
+    found = execute(network, place(network, chip), chip, samples=10)
+    assert [note for note in found.notes if "did not fit" in note] == [
+        "100.0% of the steps did not fit 1e-12 s and were stretched"
+    ]

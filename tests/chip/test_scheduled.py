@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dcsim import catalog
 from dcsim.chip import ChipSpec, Costs, LimitError, SpikingNetwork, execute, place, scheduled
+from dcsim.chip.execution import LIMITS
 from dcsim.chip.spec import DenseCosts
 from dcsim.errors import PlacementError
 
@@ -132,3 +133,12 @@ def test_hybrid_chips_run_both_forms(chip_name, model_name):
     dense, spiking = (execute(network, placement, chip, form=form) for form in ("dense", "spiking"))
     assert dense.latency_s[0] < spiking.latency_s[0]
     assert np.isfinite(dense.total_j).all()
+
+
+def test_a_call_that_takes_longer_than_all_layers_is_what_an_inference_waits_for():
+    """2400 operations at .5 M/s take 4.8 ms; input and output of the layers wait for nothing."""
+    for host_step_s, limit in ((4.7e-3, "compute"), (4.9e-3, "io")):
+        found = run(replace(CHIP, costs=replace(CHIP.costs, host_step_s=host_step_s)))
+        assert LIMITS[found.steps.limit[0, 0]] == limit
+        assert found.steps.io_s.tolist() == [[0.0]]  # copies do not share the host's call
+        assert found.interval_s[0] == pytest.approx(4.8e-3)

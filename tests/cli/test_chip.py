@@ -6,17 +6,18 @@ import json
 import zipfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from dcsim import catalog
-from dcsim.chip import ChipSpec, SpikingNetwork, execute, place
+from dcsim.chip import ChipSpec, SpikingNetwork, execute, execution, place
 from dcsim.chip.profile import cores_as_measured
 from dcsim.chip.spec import Costs
-from dcsim.report.chip_summary import SUMMARY
+from dcsim.report.chip_summary import MEASURED, SUMMARY
 
-LISTED = {key.path.partition(".")[0] for key in SUMMARY}
+LISTED = {key.path.partition(".")[0] for key in (*SUMMARY, *MEASURED)}
 
 
 @pytest.fixture
@@ -172,6 +173,119 @@ def test_figure_and_folder(dcsim, tmp_path):
     assert (tmp_path / "page.svg").read_bytes() == first
 
 
+@pytest.mark.parametrize("chip", ["northpole", "akida-1000"])
+def test_advice_of_a_chip_that_runs_dense_networks_is_about_what_takes_longest(dcsim, chip):
+    found = json.loads(dcsim("chip", "run", "mnist-cnn", "--chip", chip, "--json").out)
+    entry = catalog.load().get(chip)
+    waits_for_host = entry["host_step_s"] > found["latency_s"]["mean"] / 2
+    assert list(found["limits"]) == ["io" if waits_for_host else "compute"]
+    assert found["advice"][0].startswith("the host's call takes 30 µs" if waits_for_host else "core ")
+    assert waits_for_host == (chip == "northpole")
+
+
+def test_a_table_has_no_blanks_at_the_end_of_its_lines(dcsim):
+    for network, chip in (("kws", "loihi"), ("resnet-50", "northpole")):
+        lines = dcsim("chip", "run", network, "--chip", chip).out.split("\n")
+        assert [line for line in lines if line != line.rstrip()] == []
+        assert len(lines) > 8
+
+
+def test_the_figures_name_the_network(dcsim, tmp_path):
+    (tmp_path / "my $net$.yaml").write_text("steps: 3\nrates: 1.0\nlayers: [4, 2]\n")
+    dcsim("chip", "run", "my $net$.yaml", "--chip", "loihi", "--figure", "page.svg", "--out", "run")
+    import matplotlib as mpl
+
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        dcsim("chip", "run", "my $net$.yaml", "--chip", "loihi", "--figure", "page.svg")
+    assert "my $net$ on loihi" in (tmp_path / "page.svg").read_text()
+
+
+# ---------------------------------------------------------------- models without layers
+
+
+def test_a_model_that_is_known_by_its_operations(dcsim, tmp_path):
+    from dcsim.chip.profile import without_layers
+
+    outcome = dcsim("chip", "run", "resnet-50", "--chip", "northpole", "--json", "--out", "run")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = json.loads(outcome.out)
+    known = catalog.load()
+    profile = without_layers(known.get("resnet-50"), known.get("northpole"))
+    assert found["run"]["form"] == "dense"
+    assert found["latency_s"]["mean"] == profile.latency_s[0]
+    assert found["energy_j"]["active"] == profile.chip_j[0]
+    assert found["energy_j"]["total"] == pytest.approx(sum(found["energy_j"]["by_cause"].values()))
+    assert found["energy_j"]["at"]["host"] == pytest.approx(found["energy_j"]["total"])
+    assert found["throughput_per_s"]["chip"] == pytest.approx(1 / found["interval_s"])
+    assert json.loads((tmp_path / "run" / "run.json").read_text()) == found
+    assert set(found) <= LISTED
+    assert "dense form, by the operations" in dcsim("chip", "run", "resnet-50", "--chip", "northpole").out
+
+
+def test_a_model_that_is_known_as_measured(dcsim):
+    found = json.loads(dcsim("chip", "run", "granite-8b", "--chip", "northpole", "--json").out)
+    model = catalog.load().get("granite-8b")
+    assert found["run"]["form"] == "measured"
+    assert found["placement"] == {"chips": model["devices_northpole"], "at_once": model["users_northpole"]}
+    assert found["throughput_per_s"]["tokens"] == pytest.approx(model["tokens_per_s_northpole"], rel=0.02)
+    assert found["energy_j"]["token"]["measured"] == pytest.approx(model["energy_j_per_token_northpole"])
+    assert found["energy_j"]["token"]["chips"] <= found["energy_j"]["token"]["measured"]
+    assert set(found) <= LISTED
+    assert "as measured" in dcsim("chip", "run", "matmulfree-370m", "--chip", "loihi-2").out
+
+
+def test_every_key_of_an_answer_without_layers_is_listed(dcsim):
+    listed = {key.path for key in (*SUMMARY, *MEASURED)}
+
+    def keys(tree, before=""):
+        for key, value in tree.items():
+            yield from keys(value, f"{before}{key}.") if isinstance(value, dict) else [f"{before}{key}"]
+
+    for network in ("resnet-50", "granite-8b"):
+        found = json.loads(dcsim("chip", "run", network, "--chip", "northpole", "--json").out)
+        for key in keys(found):
+            if not key.startswith(("energy_j.by_cause.", "numbers.shares.", "latency_s.")):
+                assert key in listed, key
+
+
+# ---------------------------------------------------------------- Ctrl-C
+
+
+def test_an_interrupted_run_answers_with_what_was_finished(dcsim, monkeypatch):
+    count, blocks = execution.count, []
+
+    def counted(*args, **options):
+        if len(blocks) == 2:
+            raise KeyboardInterrupt
+        blocks.append(1)
+        return count(*args, **options)
+
+    monkeypatch.setattr(execution, "count", counted)
+    monkeypatch.setattr("dcsim.chip.run._BLOCK", 1)
+    outcome = dcsim("chip", "run", "kws", "--chip", "loihi", "--samples", "20", "--json")
+    assert outcome.code == 130
+    assert outcome.err == "interrupted: 2 of 20 inferences were finished, the answer is theirs\n"
+    found = json.loads(outcome.out)
+    assert found["run"]["inferences"] == 2
+    assert "interrupted: 2 of 20 inferences were finished" in found["notes"]
+
+
+@pytest.mark.parametrize(
+    ("at", "stage"),
+    [
+        ("dcsim.chip.files.load", "reading kws"),
+        ("dcsim.chip.pace.paced", "placing kws on loihi"),
+        ("dcsim.chip.execute", "running kws on loihi"),
+        ("dcsim.report.chip_summary.summary", "writing what was found"),
+    ],
+)
+def test_an_interrupt_is_one_line_that_says_what_it_met(dcsim, tmp_path, monkeypatch, at, stage):
+    monkeypatch.setattr(at, Mock(side_effect=KeyboardInterrupt))
+    outcome = dcsim("chip", "run", "kws", "--chip", "loihi", "--out", "run")
+    assert outcome == (130, "", f"interrupted while {stage}: no inference is kept\n")
+    assert not (tmp_path / "run").exists()
+
+
 # ---------------------------------------------------------------- a chip of one's own
 
 
@@ -202,6 +316,12 @@ def test_new_chip_is_not_overwritten(dcsim, tmp_path):
     assert error(dcsim("new", "chip", "mine")) == "mine.yaml: is there already; choose another name or --out"
     assert (tmp_path / "mine.yaml").read_text() == "mine"
     assert dcsim("new", "chip", "mine", "--out", "other.yaml").code == 0
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_new_chip_wants_a_name(dcsim, tmp_path, name):
+    assert error(dcsim("new", "chip", name)).startswith("name: found '', want a name of lower-case letters")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["../x", "Mine", "a: b", "-"])
@@ -252,8 +372,35 @@ def test_chip_file_with_several_chips_or_none(dcsim, tmp_path):
         (("kws", "--chip", "loihi", "--order", "best"), "order: found 'best'"),
         (("kws", "--chip", "loihi", "--cores", "1,2"), "--cores: found '1,2', want a whole number for each of the 4"),
         (("kws", "--chip", "loihi", "--cores", "1,2,x,4"), "--cores: found '1,2,x,4'"),
-        (("kws", "--chip", "loihi", "--dt", "1 ms"), "kws: --dt, --reset and --at-threshold say what a .nir file"),
+        (("kws", "--chip", "loihi", "--dt", "1 ms"), "kws: --dt, --reset, --integration and --at-threshold say"),
         (("x.nir", "--chip", "loihi", "--dt", "1 kg"), "--dt: found unit 'kg', want a time in s, min"),
+        (("x.nir", "--chip", "loihi", "--dt", "0 s"), "--dt: found '0 s', want more than 0"),
+        (("x.nir", "--chip", "loihi", "--dt", "-1 ms"), "--dt: found '-1 ms', want more than 0"),
+        (("x.nir", "--chip", "loihi", "--reset", "subtrct"), "--reset: found 'subtrct'; did you mean 'subtract'?"),
+        (("x.nir", "--chip", "loihi", "--integration", "eulr"), "--integration: found 'eulr'; did you mean 'euler'?"),
+        (
+            ("kws", "--chip", "loihi", "--samples", "99999999999"),
+            "kws: found 99,999,999,999 samples of 10 steps, want 1 to",
+        ),
+        (("resnet-50", "--chip", "northpole", "--rate", "0.1"), "--rate: the catalog has no layers of"),
+        (
+            ("resnet-50", "--chip", "northpole", "--learning", "0.1"),
+            "--learning: the catalog has no layers of",
+        ),
+        (("resnet-50", "--chip", "northpole", "--figure", "x.png"), "--figure: the catalog has no layers of"),
+        (
+            ("resnet-50", "--chip", "northpole", "--form", "spiking"),
+            "resnet-50: no spiking form (the catalog",
+        ),
+        (("resnet-50", "--chip", "loihi"), "resnet-50: chip loihi runs no dense networks, only snn, cnn"),
+        (
+            ("resnet-50", "--chip", "akida-1000"),
+            "resnet-50 on chip akida-1000: the catalog has no",
+        ),
+        (
+            ("llama-3.1-8b", "--chip", "northpole"),
+            "llama-3.1-8b on chip northpole: the catalog has",
+        ),
         (("kws", "--chip", "loihi", "--form", "soft"), "kws: form: found 'soft'"),
         (("kws", "--chip", "northpole", "--rate", "0.1"), "--rate: kws runs here in dense form"),
         (("kws", "--chip", "akida-1000"), "kws on chip akida-1000: is a network of kind ann, snn, the chip runs cnn"),

@@ -20,3 +20,10 @@ def test_it_runs_on_a_machine_without_data(monkeypatch):
     assert report.counts["failed"] == 0
     assert report.counts["passed"] >= 4
     assert all(row.note for row in report.rows if row.status == "skipped")
+
+
+def test_a_folder_without_a_case_fails_with_a_reason(tmp_path):
+    report = validation.run(["chip"], tmp_path)
+    (row,) = [row for row in report.rows if row.status == "failed"]
+    assert (row.case, row.note) == (str(tmp_path), "found no JSON file, so none of its cases ran")
+    assert report.exit_code == 1

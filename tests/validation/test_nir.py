@@ -122,7 +122,7 @@ def test_what_a_document_says_beside_the_file(body, options):
         (
             {},
             {"threshold_test": "at the threshold"},
-            "threshold_test: found 'at the threshold', want v > v_threshold or",
+            "threshold_test: found .at the threshold., want v >",
         ),
         ({}, {"threshold_test": "v < v_threshold"}, "threshold_test: found 'v < v_threshold'"),
         ({}, {"threshold_test": "v_threshold > v"}, "threshold_test: found 'v_threshold > v'"),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dcsim.chip.network import MOST_SYNAPSES, NetworkError
+from dcsim.chip.given import MOST_SYNAPSES, NetworkError
 from dcsim.chip.nir.texts import Texts
 from dcsim.errors import nearest
 

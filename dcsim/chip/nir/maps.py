@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from dcsim.chip.connections import Connection, Convolution, Dense, Sparse
-from dcsim.chip.network import MOST_SYNAPSES, NetworkError
+from dcsim.chip.given import MOST_SYNAPSES, NetworkError
 from dcsim.service import FloatArray, IntArray
 
 Shape = tuple[int, ...]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from dcsim.chip.connections import Connection, Convolution
-from dcsim.chip.network import MOST_NEURONS, NetworkError
+from dcsim.chip.given import MOST_NEURONS, NetworkError
 from dcsim.chip.nir.file import Node
 from dcsim.chip.nir.maps import Shape, Stage, explicit, full, unrolled
 from dcsim.service import FloatArray

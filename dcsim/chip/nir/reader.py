@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from dcsim.chip.connections import Connection
-from dcsim.chip.network import MOST_NEURONS, Layer, NetworkError, Rates, SpikingNetwork, rate_table, whole_steps
+from dcsim.chip.given import MOST_NEURONS, NetworkError, Rates, rate_table, whole_steps
+from dcsim.chip.network import Layer, SpikingNetwork
 from dcsim.chip.neurons import INTEGRATIONS, RESETS, Integration, Neurons, Reset, approach
 from dcsim.chip.nir.file import Graph, Node, load
 from dcsim.chip.nir.maps import Shape, Signal, Stage, Term, one_to_one, passed, summed
@@ -110,11 +111,13 @@ def _checked(where: str, reading: _Reading) -> _Reading:
         if found not in allowed:
             raise NetworkError(f"{where}: found {key} {found!r}{nearest(str(found), allowed)}")
     if not (math.isfinite(reading.dt_s) and reading.dt_s > 0):
-        raise NetworkError(f"{where}: found dt_s {reading.dt_s!r}, want a time step above 0 s")
+        raise NetworkError(f"{where}: found a time step of {reading.dt_s!r} s, want one above 0 s")
     for key in ("recurrent_delay", "layer_delay"):
         steps = getattr(reading, key)
         if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= _LONGEST_DELAY:
-            raise NetworkError(f"{where}: found {key} {steps!r}, want whole steps from 0 to {_LONGEST_DELAY:,}")
+            raise NetworkError(
+                f"{where}: found {key.replace('_', ' ')} {steps!r}, want whole steps from 0 to {_LONGEST_DELAY:,}"
+            )
     return reading
 
 
@@ -267,8 +270,8 @@ def _neurons(node: Node, shape: Shape, reading: _Reading) -> Neurons:
             raise NetworkError(f"{node.where}: {key}: found {values.min():g}, want seconds above 0")
         if reading.integration == "euler" and values.min() < reading.dt_s / 2:
             raise NetworkError(
-                f"{node.where}: {key}: found {values.min():g} s, which a step of {reading.dt_s:g} s makes unstable; "
-                "want dt_s at most twice that, or integration 'exponential'"
+                f"{node.where}: {key}: found {values.min():g} s, unstable in steps of {reading.dt_s:g} s; want a time "
+                f"step of at most {2.0 * values.min():g} s, or exponential integration"
             )
         return values
 
