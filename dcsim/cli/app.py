@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from dcsim.cli import bench, catalog, chip, gpu, new, output, replay, run, schema, validate
+from dcsim.cli import bench, catalog, chip, data, gpu, new, output, replay, run, schema, validate, workload
 from dcsim.errors import DcsimError
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -36,7 +36,9 @@ app.command("bench")(bench.command)
 app.command("schema")(schema.command)
 app.add_typer(chip.app, name="chip")
 app.add_typer(gpu.app, name="gpu")
+app.add_typer(workload.app, name="workload")
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(data.app, name="data")
 app.add_typer(new.app, name="new")
 
 

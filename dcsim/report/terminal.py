@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from dcsim.report import tables, words
 from dcsim.report.kinds import ResultLike
@@ -23,6 +23,24 @@ _STREAMS = [
     Column("energy\nmarginal", ("energy_j_per_job", "facility", "marginal"), words.joules),
     Column("per job\nloaded", ("energy_j_per_job", "facility", "loaded"), words.joules),
 ]
+_TOKENS = [
+    Column("p50", ("ttft_s", "p50"), words.seconds),
+    Column("first token\np95", ("ttft_s", "p95"), words.seconds),
+    Column("p99", ("ttft_s", "p99"), words.seconds),
+    Column("p50", ("tpot_s", "p50"), words.seconds),
+    Column("each further\np95", ("tpot_s", "p95"), words.seconds),
+    Column("p99", ("tpot_s", "p99"), words.seconds),
+    Column("within\nSLO", ("goodput_per_s",), words.per_second),
+]
+_TENANTS = [
+    Column("jobs\ndone", ("completed",), words.count),
+    Column("SLO\nmet", ("slo_attainment",), words.percent),
+    Column("wait\nmean", ("wait_s", "mean"), words.seconds),
+    Column("\np99", ("wait_s", "p99"), words.seconds),
+    Column("device\nhours", ("device_hours",), words.significant),
+    Column("\nenergy", ("energy_kwh",), words.kilowatt_hours),
+]
+_SHOWN_TENANTS = 10
 _POOLS = [column for column in tables.POOL_COLUMNS if column.title != "idle energy"]
 
 
@@ -34,7 +52,11 @@ def summary_table(result: ResultLike) -> RenderableType:
     summary = result.summary
     blocks: list[RenderableType] = []
     streams = tables.table("stream", _STREAMS, words.find(summary, "streams"))
-    for table in (streams, tables.pools(summary, _POOLS)):
+    served = {
+        name: block for name, block in (words.find(summary, "streams") or {}).items() if words.find(block, "ttft_s")
+    }
+    tokens = tables.table("tokens", _TOKENS, served)
+    for table in (streams, tokens, _tenants(summary), tables.pools(summary, _POOLS)):
         if table.rows:
             blocks += [_rich(table), Text()]
     if any(column.title.startswith("energy\n") for column in streams.columns):
@@ -44,6 +66,14 @@ def summary_table(result: ResultLike) -> RenderableType:
         blocks.append(_totals(cards))
     blocks += [Text(f"warning: {line}", style="yellow") for line in tables.warnings(summary)]
     return Group(*blocks)
+
+
+def _tenants(summary: Mapping[str, Any]) -> Table:
+    """The tenants with the most device time."""
+    found = summary.get("tenants", {})
+    largest = sorted(found, key=lambda name: -found[name].get("device_hours", 0.0))[:_SHOWN_TENANTS]
+    more = f", {len(largest)} of {len(found)}" if len(found) > len(largest) else ""
+    return tables.table(f"tenant{more}", _TENANTS, {name: found[name] for name in largest})
 
 
 def _grid(*, header: bool) -> RichTable:

@@ -19,6 +19,9 @@ from dcsim.results.recorder import Attempts, JobBlock, JobTable
 from dcsim.scenario.models import Scenario
 from dcsim.service import FloatArray, IntArray
 
+#: Why a trace row that comes too late for its run becomes no job, which is no fault of the row.
+AFTER_END = "after the end"
+
 BOUNDARIES = ("chip", "board", "node", "rack", "facility")
 """where a job's energy can be measured, from the inside out"""
 
@@ -131,10 +134,16 @@ class RunAccount:
     grades: dict[str, int]
     """catalog numbers that the run read, by grade"""
     warnings: Sequence[str]
-    dropped_rows: int
+    dropped: Mapping[str, Mapping[str, int]]
+    """stream -> reason -> rows of its trace that became no job"""
     events: int
     wall_s: float
     interrupted: bool
+
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """Columns that the jobs of any stream brought with them."""
+        return frozenset(name for block in self.table.blocks for name in block.sizes)
 
     @cached_property
     def attempts(self) -> Attempts:

@@ -18,6 +18,8 @@ class Column(NamedTuple):
     """int, float, text or flag"""
     unit: str
     meaning: str
+    optional: bool = False
+    """left out of tables in which no row has it"""
 
 
 _ENERGY = tuple(
@@ -52,6 +54,16 @@ JOBS = (
     Column("trace_id", "float", "", "number of the job in its trace"),
     Column("input_tokens", "float", "", "prompt tokens"),
     Column("output_tokens", "float", "", "generated tokens"),
+    Column("session", "float", "", "number of the conversation or user that it belongs to", True),
+    Column("turn", "float", "", "number of the job in its session, from 1", True),
+    Column("priority", "float", "", "priority that its trace gives it, higher first", True),
+    Column("deadline_s", "float", "s", "time from arrival by which it had to end", True),
+    Column("user", "text", "", "who submitted it", True),
+    Column("tenant", "text", "", "group, account or virtual cluster that it belongs to", True),
+    Column("queue", "text", "", "queue, partition or namespace in its trace", True),
+    Column("kind", "text", "", "type of job, application or model in its trace", True),
+    Column("outcome", "text", "", "how it ended where its trace was taken, or by the mix it was drawn from", True),
+    Column("slo_class", "text", "", "service class", True),
     *_ENERGY,
 )
 

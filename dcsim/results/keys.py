@@ -47,10 +47,16 @@ _STREAMS = (
     ("cost_usd_per_job", "USD", "running cost by facility energy, equipment by device-seconds in use"),
 )
 
+_TENANTS = (
+    ("device_hours", "h", "device-hours that its jobs kept in use"),
+    ("energy_kwh", "kWh", "loaded energy of its jobs up to the facility boundary"),
+)
+
 SUMMARY = (
     *(Key(f"jobs.{name}", unit, meaning) for name, unit, meaning in _COUNTS),
     Key("jobs.dropped_rows", "1", "trace rows that became no job: unusable in their format, or after the end"),
     *(Key(f"streams.NAME.{name}", unit, meaning) for name, unit, meaning in (*_COUNTS, *_STREAMS)),
+    *(Key(f"tenants.NAME.{name}", unit, meaning) for name, unit, meaning in (*_COUNTS, *_TENANTS)),
     Key("pools.NAME.devices", "1", "devices of the pool; a node without devices counts as one"),
     Key("pools.NAME.utilisation", "1", "device-seconds in use over those there are"),
     Key("pools.NAME.energy_kwh", "kWh", "at the output of the nodes' power supplies"),

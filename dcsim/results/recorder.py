@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from typing import NamedTuple
 
@@ -48,6 +48,8 @@ class JobBlock:
     sizes: Mapping[str, FloatArray]
     services: Mapping[str, Service]
     """pool -> what the jobs ask of it"""
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """sizes that are numbers of names -> the names"""
     numbers: IntArray | None = None
     """numbers of its jobs, ascending, where they are not consecutive"""
 
@@ -148,6 +150,7 @@ class JobTable:
         sizes: Mapping[str, FloatArray],
         services: Mapping[str, Service],
         devices: Mapping[str, int | FloatArray],
+        labels: Mapping[str, tuple[str, ...]],
     ) -> int:
         """Append one block of `stream`; return its first job's number. `devices` are those a job holds on each pool."""
         first, count = len(self.start_s), len(arrival_s)
@@ -169,7 +172,7 @@ class JobTable:
         for pool, demand in self.demands.items():
             demand.extend(services.get(pool), count, devices.get(pool, 1))
         kept = {pool: _lean(service) for pool, service in services.items()}
-        block = JobBlock(stream, first, arrival_s, sizes, kept)
+        block = JobBlock(stream, first, arrival_s, sizes, kept, labels)
         if count == 1:
             self._singles[first] = block
         else:
@@ -245,6 +248,7 @@ def _joined(blocks: Sequence[JobBlock]) -> JobBlock:
         np.concatenate([block.arrival_s for block in blocks]),
         {name: np.concatenate([block.sizes[name] for block in blocks]) for name in first.sizes},
         services,
+        first.labels,
         np.array([block.first for block in blocks]),
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +17,7 @@ from dcsim.errors import DcsimError
 from dcsim.results import columns, energy, summary, tables
 from dcsim.results.account import RunAccount
 from dcsim.results.columns import Column
-from dcsim.results.tables import Table
+from dcsim.results.tables import Table, Words
 from dcsim.scenario.models import Scenario
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class _Saved:
             table = pq.read_table(path)
         except (OSError, pa.ArrowException) as error:
             raise ResultError(f"{path}: not a table of a run folder ({type(error).__name__})") from None
-        if not table.schema.equals(_schema(_TABLES[name])):
+        columns = dict.fromkeys(table.column_names)
+        if not table.schema.equals(_schema(_present(_TABLES[name], columns))):
             raise ResultError(f"{path}: has other columns than the {name} table of this version of dcsim")
         yield {column: table[column].to_numpy() for column in table.column_names}
 
@@ -149,8 +151,9 @@ class Result:
 
         pieces = list(self._source.pieces(name))
         columns: dict[str, Any] = {}
-        for column in _TABLES[name]:
-            values = np.concatenate([_EMPTY[column.kind], *(piece[column.name] for piece in pieces)])
+        for column in _present(_TABLES[name], pieces[0] if pieces else {}):
+            parts = [_spelt(piece[column.name]) for piece in pieces]
+            values = np.concatenate([_EMPTY[column.kind], *parts])
             columns[column.name] = pd.array(values, dtype="boolean") if column.kind == "flag" else values
         return pd.DataFrame(columns)
 
@@ -186,6 +189,15 @@ class Result:
         return folder
 
 
+def _present(kinds: Sequence[Column], piece: Container[str]) -> list[Column]:
+    """Columns of a table of which `piece` is the first part."""
+    return [column for column in kinds if not column.optional or column.name in piece]
+
+
+def _spelt(values: npt.NDArray[np.generic] | Words) -> npt.NDArray[np.generic]:
+    return values.spelt() if isinstance(values, Words) else values
+
+
 def _schema(kinds: Sequence[Column]) -> pa.Schema:
     import pyarrow as pa
 
@@ -193,14 +205,13 @@ def _schema(kinds: Sequence[Column]) -> pa.Schema:
     return pa.schema([pa.field(column.name, arrow[column.kind], metadata={"unit": column.unit}) for column in kinds])
 
 
-def _arrow(values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
+def _arrow(values: npt.NDArray[np.generic] | Words, kind: pa.DataType) -> pa.Array:
     """A column for Parquet, from its buffers: `pa.array` would import pandas only to find that this is no frame."""
     import pyarrow as pa
 
-    if pa.types.is_string(kind):
-        words: dict[object, int] = {}
-        codes = np.fromiter((-1 if word is None else words.setdefault(word, len(words)) for word in values), np.int32)
-        text = [str(word).encode() for word in words]
+    if isinstance(values, Words) or pa.types.is_string(kind):
+        codes, words = values if isinstance(values, Words) else _numbered(values)
+        text = [word.encode() for word in words]
         starts = np.cumsum([0, *map(len, text)], dtype=np.int32)
         buffers = [None, pa.py_buffer(starts), pa.py_buffer(b"".join(text))]
         dictionary = pa.Array.from_buffers(kind, len(text), buffers)
@@ -211,6 +222,13 @@ def _arrow(values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
         return pa.Array.from_buffers(kind, len(values), [_bits(known), _bits(values.astype(bool))])
     data = np.ascontiguousarray(values, np.int64 if pa.types.is_integer(kind) else np.float64)
     return pa.Array.from_buffers(kind, len(data), [None, pa.py_buffer(data)])
+
+
+def _numbered(values: npt.NDArray[np.generic]) -> Words:
+    """A text column by the numbers of its words, in the order of their first rows."""
+    words: dict[object, int] = {}
+    codes = np.fromiter((-1 if word is None else words.setdefault(word, len(words)) for word in values), np.int32)
+    return Words(codes, tuple(str(word) for word in words))
 
 
 def _bits(flags: npt.NDArray[np.bool_]) -> pa.Buffer:
@@ -225,11 +243,12 @@ def _write_parquet(path: Path, kinds: Sequence[Column], pieces: Iterator[Table])
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = _schema(kinds)
+    first = next(pieces, None)
+    schema = _schema(_present(kinds, first or {}))
     part = path.with_suffix(".part")
     try:
         with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            for piece in pieces:
+            for piece in () if first is None else chain([first], pieces):
                 values = [_arrow(piece[field.name], field.type) for field in schema]
                 writer.write_table(pa.Table.from_arrays(values, schema=schema), row_group_size=_ROWS)
         part.replace(path)

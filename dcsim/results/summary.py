@@ -11,7 +11,8 @@ import numpy as np
 from dcsim.facility import cost, embodied, kpi
 from dcsim.facility.arrays import J_PER_KWH
 from dcsim.facility.embodied import Band
-from dcsim.results.account import BOUNDARIES, PoolAccount, RunAccount, ServingAccount, SiteAccount
+from dcsim.results import tenants
+from dcsim.results.account import AFTER_END, BOUNDARIES, PoolAccount, RunAccount, ServingAccount, SiteAccount
 from dcsim.results.energy import Rates
 from dcsim.results.histogram import joined
 from dcsim.results.tables import COMPLETED, QUEUED, REJECTED, RUNNING, JobView
@@ -21,6 +22,7 @@ Block = dict[str, Any]
 
 _PERCENTILES = (50, 95, 99)
 _DOUBTFUL = ("estimate", "recalled")  # grades of catalog numbers
+S_PER_H = 3600.0
 _MANY = 0.01  # share of jobs that may be unfinished without a warning
 
 
@@ -42,6 +44,7 @@ def summarise(account: RunAccount, shares: Rates) -> Block:
     figures = {
         "jobs": _jobs(account, list(streams.values())),
         "streams": {name: stream.block for name, stream in streams.items()},
+        **_tenants(account, shares),
         "pools": pools,
         "sites": sites,
         **whole,
@@ -185,8 +188,23 @@ def _jobs(account: RunAccount, streams: list[_Stream]) -> Block:
             for key in ("wait_s", "latency_s")
         }
         block |= _distributions(times)
-    block["dropped_rows"] = account.dropped_rows
+    block["dropped_rows"] = sum(sum(reasons.values()) for reasons in account.dropped.values())
     return block
+
+
+def _tenants(account: RunAccount, shares: Rates) -> Block:
+    blocks: Block = {}
+    for name, columns in tenants.gather(account, shares).items():
+        counts = np.bincount(columns["status"].astype(np.int64), minlength=4)
+        times = {key: columns[key] for key in ("wait_s", "latency_s")}
+        block = _counts(counts, account.until_s) | _distributions(times)
+        judged = columns["met"][~np.isnan(columns["met"])]
+        if len(judged):
+            block["slo_attainment"] = float(judged.mean())
+        block["device_hours"] = float(np.nansum(columns["busy_s"])) / S_PER_H
+        block["energy_kwh"] = float(np.nansum(columns["energy_j"])) / J_PER_KWH
+        blocks[name] = block
+    return {"tenants": blocks} if blocks else {}
 
 
 # ---------------------------------------------------------------- hardware
@@ -365,6 +383,10 @@ def _trust(account: RunAccount, shares: Rates, streams: list[_Stream]) -> Block:
     load = _offered_load(account)
     if load >= 1.0:
         warnings.append(f"offered load {load:.3g}: a pool cannot keep up, and waits grow with the length of the run")
+    for stream, reasons in account.dropped.items():
+        left_out = [f"{count:,} {reason}" for reason, count in reasons.items() if reason != AFTER_END]
+        if left_out:
+            warnings.append(f"streams.{stream}: rows of its trace that became no job: {', '.join(left_out)}")
     unfinished = int(counts[QUEUED] + counts[RUNNING])
     if unfinished > _MANY * counts.sum():
         warnings.append(f"{unfinished} of {int(counts.sum())} jobs unfinished: means over finished jobs are too low")

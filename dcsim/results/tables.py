@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isnan
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,36 @@ from dcsim.results.recorder import JobBlock
 from dcsim.scenario.streams import Slo
 from dcsim.service import FloatArray
 
-Table = dict[str, npt.NDArray[np.generic]]
+
+class Words(NamedTuple):
+    """A text column by the numbers of its words; a negative number stands for none."""
+
+    numbers: npt.NDArray[np.int32]
+    words: tuple[str, ...]
+
+    def spelt(self) -> npt.NDArray[np.object_]:
+        """The text of each row."""
+        return np.array([*self.words, None], dtype=object)[np.where(self.numbers < 0, len(self.words), self.numbers)]
+
+
+Table = dict[str, npt.NDArray[np.generic] | Words]
+
+#: Columns of a stream's jobs that the jobs table shows as they came.
+KEPT = ("trace_id", "input_tokens", "output_tokens")
+
+#: The same, shown where any stream has them: numbers, and words by their name in a block of jobs.
+KEPT_NUMBERS = ("session", "turn", "priority", "deadline_s")
+KEPT_WORDS = {
+    "user": "user",
+    "tenant": "tenant",
+    "queue": "queue",
+    "kind": "kind",
+    "state": "outcome",
+    "slo_class": "slo_class",
+}
+
+#: All of them, by their names in a block of jobs.
+SHOWN = frozenset((*KEPT, *KEPT_NUMBERS, *KEPT_WORDS))
 
 STATUS = np.array(["completed", "rejected", "queued", "running"], dtype=object)
 COMPLETED, REJECTED, QUEUED, RUNNING = range(4)
@@ -44,8 +74,15 @@ class JobView:
         self.wait_s = self.first_start_s - self.arrival_s
         self.latency_s = self.end_s - self.arrival_s
         self.sizes = {name: values[: self.count] for name, values in block.sizes.items()}
+        self.labels = block.labels
         self.pool = account.pool_of(table.devices(rows))
         self.ttft_s, self.tpot_s = self._tokens(account, block)
+
+    def words(self, name: str) -> Words:
+        """A column of names, none where the stream has no such column."""
+        if name not in self.sizes:
+            return Words(np.full(self.count, -1, np.int32), ())
+        return Words(self.sizes[name].astype(np.int32), self.labels[name])
 
     def _tokens(self, account: RunAccount, block: JobBlock) -> tuple[FloatArray | None, FloatArray | None]:
         """TTFT and TPOT (undefined for one token) of completed jobs, None where no pool of the block makes tokens."""
@@ -58,12 +95,17 @@ class JobView:
         return ttft_s, tpot_s
 
     def meets(self, slo: Slo) -> npt.NDArray[np.bool_] | None:
-        """Whether each job met the objective; rejected and unfinished ones missed it. None without an objective."""
+        """Whether each job met the objective and its deadline; rejected and unfinished ones missed them.
+
+        None where there is neither; a job without a deadline among others cannot miss it.
+        """
         limits = [(self.latency_s, slo.latency), (self.ttft_s, slo.ttft), (self.tpot_s, slo.tpot)]
         asked = [(values, limit) for values, limit in limits if limit is not None]
-        if not asked:
+        if not asked and "deadline_s" not in self.sizes:
             return None
         met: npt.NDArray[np.bool_] = self.status == COMPLETED
+        if "deadline_s" in self.sizes:
+            met &= ~(self.latency_s > self.sizes["deadline_s"])
         for values, limit in asked:
             if values is None:
                 return np.zeros(self.count, dtype=bool)
@@ -108,10 +150,10 @@ def job_pieces(account: RunAccount, shares: Rates) -> Iterator[Table]:
                 "busy_s": found.busy_s[: view.count],
                 "status": STATUS[view.status],
                 "slo_met": np.full(view.count, None, dtype=object) if met is None else met.astype(object),
-                "trace_id": view.sizes.get("trace_id", unknown),
-                "input_tokens": view.sizes.get("input_tokens", unknown),
-                "output_tokens": view.sizes.get("output_tokens", unknown),
             }
+            shown = (*KEPT, *(name for name in KEPT_NUMBERS if name in account.kept))
+            piece |= {name: view.sizes.get(name, unknown) for name in shown}
+            piece |= {column: view.words(name) for name, column in KEPT_WORDS.items() if name in account.kept}
             for level, boundary in enumerate(BOUNDARIES):
                 piece[f"energy_{boundary}_marginal_j"] = marginal[level, : view.count]
                 piece[f"energy_{boundary}_loaded_j"] = loaded[level, : view.count]

@@ -8,13 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from dcsim.errors import nearest
-from dcsim.scenario.arrivals import Daily, Scheduled
+from dcsim.scenario import check_arrivals, check_laws
 from dcsim.scenario.hardware import Curve, CustomNode, Pool
+from dcsim.scenario.laws import Tokens
+from dcsim.scenario.loops import Closed, Sessions
 from dcsim.scenario.models import Outage, Scenario
 from dcsim.scenario.problems import Problem
 from dcsim.scenario.replay import Replay
 from dcsim.scenario.shape import Path, Step
-from dcsim.scenario.sizes import GivenService
+from dcsim.scenario.sites import SeriesFile
+from dcsim.scenario.sizes import GivenService, Sizes
 from dcsim.scenario.streams import Needs, Stream
 from dcsim.units import write
 
@@ -29,6 +32,7 @@ def problems(scenario: Scenario) -> list[Problem]:
     pools = _pools(scenario)
     return list(
         chain(
+            _sites(scenario),
             _racks(scenario),
             _same_pool_everywhere(scenario),
             _sizes(scenario),
@@ -61,7 +65,14 @@ def _one_of(path: Path, part: object, first: str, second: str) -> Iterator[Probl
         yield Problem(path, f"found {found}, want one of them")
 
 
-# ---------------------------------------------------------------- racks
+# ---------------------------------------------------------------- sites and racks
+
+
+def _sites(scenario: Scenario) -> Iterator[Problem]:
+    for name, site in scenario.sites.items():
+        if isinstance(site.carbon_intensity, SeriesFile) and scenario.start is None:
+            reason = "a file over time needs to know when the run begins, want the key 'start' of the scenario"
+            yield Problem(("sites", name, "carbon_intensity"), reason)
 
 
 def _racks(scenario: Scenario) -> Iterator[Problem]:
@@ -148,11 +159,14 @@ def _stream(name: str, stream: Stream, pools: Mapping[str, Pool]) -> Iterator[Pr
         yield from _known((*path, "runs_on", position), "pool", pool, pools)
         if pool in stream.runs_on[:position]:
             yield Problem((*path, "runs_on", position), f"found '{pool}' twice")
+    if stream.rate is not None:
+        yield Problem((*path, "rate"), "'rate' needs a 'workload'; want it in 'arrivals'")
     yield from _one_of(path, stream, "model", "service")
-    if isinstance(stream.arrivals, Scheduled):
-        yield from _schedule((*path, "arrivals"), stream.arrivals)
-    if isinstance(stream.arrivals, Daily) and not any(stream.arrivals.profile):
-        yield Problem((*path, "arrivals", "profile"), "all factors are 0, want at least one above 0")
+    yield from check_arrivals.problems((*path, "arrivals"), stream.arrivals)
+    if isinstance(stream.arrivals, Closed | Sessions):
+        yield from _loop((*path, "arrivals"), stream.arrivals, stream)
+    if isinstance(stream.sizes, Sizes):
+        yield from _tokens((*path, "sizes"), stream.sizes)
     if stream.service is not None:
         yield from _service((*path, "service"), stream.service, is_trace=isinstance(stream.arrivals, Replay))
         yield from _without_model(path, stream)
@@ -162,31 +176,34 @@ def _stream(name: str, stream: Stream, pools: Mapping[str, Pool]) -> Iterator[Pr
             yield from _fits(path, stream, pool, pools[pool])
 
 
-def _schedule(path: Path, arrivals: Scheduled) -> Iterator[Problem]:
-    last = max(arrivals.times)
-    if arrivals.every is not None and last >= arrivals.every:
-        position = arrivals.times.index(last)
-        found, want = write(last, "time"), write(arrivals.every, "time")
-        yield Problem((*path, "times", position), f"found {found}, want less than `every`, {want}")
+def _loop(path: Path, arrivals: Closed | Sessions, stream: Stream) -> Iterator[Problem]:
+    yield from check_laws.problems((*path, "think"), arrivals.think)
+    if isinstance(arrivals, Sessions) and arrivals.history and stream.sizes is None:
+        yield Problem((*path, "history"), "found true, but this stream has no sizes, whose tokens would grow")
 
 
 def _service(path: Path, service: GivenService, *, is_trace: bool) -> Iterator[Problem]:
-    kind = service.distribution
-    if kind == "trace" and not is_trace:
+    if service.distribution == "trace" and not is_trace:
         yield Problem((*path, "distribution"), "'trace' takes its run times from arrivals of kind trace, found others")
-    if kind != "trace" and service.mean is None:
-        yield Problem(path, f"missing key 'mean', which distribution '{kind}' needs", 1)
-    if kind == "trace" and service.mean is not None:
-        yield Problem((*path, "mean"), "distribution 'trace' takes each run time from the trace, want no mean")
-    if kind == "lognormal" and service.cv is None:
-        yield Problem(path, "missing key 'cv', which distribution 'lognormal' needs", 1)
-    if kind != "lognormal" and service.cv is not None:
-        yield Problem((*path, "cv"), f"distribution '{kind}' has no cv, only 'lognormal' has")
+    yield from check_laws.problems(path, service)
+
+
+def _tokens(path: Path, sizes: Sizes) -> Iterator[Problem]:
+    given = {key: getattr(sizes, key) for key in ("input_tokens", "output_tokens")}
+    for key, law in given.items():
+        if isinstance(law, Tokens):
+            yield from check_laws.problems((*path, key), law)
+            if law.distribution != "fixed" and law.most is None:
+                yield Problem((*path, key), "missing key 'most', the longest that a replica must be able to take", 1)
+    if sizes.correlation is not None and not all(isinstance(law, Tokens) for law in given.values()):
+        yield Problem((*path, "correlation"), "found one, want a law for both input_tokens and output_tokens")
 
 
 def _without_model(path: Path, stream: Stream) -> Iterator[Problem]:
     """Keys that say how a model runs mean nothing where the service time is given."""
-    given = [key for key in ("precision", "batch", "sizes", "training") if getattr(stream, key) is not None]
+    given = [
+        key for key in ("precision", "batch", "activity_cv", "sizes", "training") if getattr(stream, key) is not None
+    ]
     given += [f"slo.{key}" for key in ("ttft", "tpot") if getattr(stream.slo, key) is not None]
     for key in given if stream.model is None else ():
         yield Problem((*path, *key.split(".")), f"'{key}' needs a model; this stream has a given service time")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Discriminator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Tag
+from pydantic import BaseModel, Discriminator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Tag
 from pydantic_core import CoreSchema, core_schema
 
 from dcsim import units
@@ -64,6 +64,13 @@ def _form(value: object) -> str:
     return "name" if isinstance(value, str) else "given"
 
 
+def _sort(value: object) -> str:
+    return "law" if isinstance(value, (dict, BaseModel)) else "number"
+
+
 T = TypeVar("T")
-#: A catalog name, or the thing itself: NamedOr[FixedSizes]. Only the branch that was written is checked.
+S = TypeVar("S")
+#: A number, or a law of it: Given[Number, Tokens]. Only the branch that was written is checked.
+Given = Annotated[Annotated[S, Tag("number")] | Annotated[T, Tag("law")], Discriminator(_sort)]
+#: A catalog name, or the thing itself: NamedOr[Sizes]. Only the branch that was written is checked.
 NamedOr = Annotated[Annotated[str, Tag("name")] | Annotated[T, Tag("given")], Discriminator(_form)]

@@ -1,5 +1,6 @@
-"""Files that a scenario names: beside it, or in the data folder that the variable DCSIM_DATA names.
+"""Files that a scenario names: beside it, in the data folder that the variable DCSIM_DATA names, or a public dataset.
 
+`dataset:NAME` is what `dcsim data get NAME` has fetched into the cache.
 A scenario may come from a stranger, so a path inside it may not lead out of those two folders. A path that
 the user gives on the command line is the user's own and may lead anywhere.
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 from dcsim.units import shown
 
 DATA_VARIABLE = "DCSIM_DATA"
+DATASET = "dataset:"
 _WITHIN_DATA = ("", "data", "data/traces", "cases")
 
 
@@ -32,6 +34,8 @@ def resolve(text: str, folder: Path, *, own: bool = False) -> Path:
     from the working folder. Raises FileProblem when it is not found, is no file, or (unless `own`) leaves
     both folders.
     """
+    if text.startswith(DATASET):
+        return _dataset(text.removeprefix(DATASET))
     if "\0" in text:
         raise FileProblem(f"found {shown(text)}, which cannot be a path")
     try:
@@ -40,6 +44,15 @@ def resolve(text: str, folder: Path, *, own: bool = False) -> Path:
         return _within(text, folder)
     except (OSError, RuntimeError):
         raise FileProblem(f"found {shown(text)}, which cannot be a path") from None
+
+
+def _dataset(name: str) -> Path:
+    from dcsim import datasets
+
+    try:
+        return datasets.cached_path(name)
+    except datasets.DatasetError as error:
+        raise FileProblem(str(error)) from None
 
 
 def _within(text: str, folder: Path) -> Path:

@@ -85,6 +85,9 @@ class Serving(Part):
     """Makes this a prefill pool: after its first token a request goes on in that pool."""
     transfer_bandwidth: Bandwidth = 50e9
     """Rate at which the cache of one request moves to the decode pool; 50 GB/s is one network card of 400 Gbit/s."""
+    clock: Annotated[Ratio, Field(gt=0.0, le=1.0)] = 1.0
+    """Share of the full clock at which its GPUs run, not below `lowest_clock` of the catalog: arithmetic takes longer
+    and less energy."""
     unload_after: PositiveSeconds | None = None
     """Idle time after which a replica unloads its model; the next request waits for it to be loaded. None: never."""
     load_bandwidth: Bandwidth = 5e9

@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from dcsim import catalog
 from dcsim.errors import CatalogError, ScenarioError, nearest
-from dcsim.scenario import check, files, reader, shape
-from dcsim.scenario.arrivals import Daily
+from dcsim.scenario import check, check_arrivals, files, reader, shape, workloads
 from dcsim.scenario.models import Scenario
 from dcsim.scenario.overrides import apply, replace
 from dcsim.scenario.problems import Problem, Source, explain, value_at
@@ -40,7 +39,7 @@ def build(
     block, paths = apply(data, overrides or {})
     source = Source(name, block, paths)
     resolved, wrong = _resolve_files(source, pathlib.Path(folder))
-    scenario = _validate(source._replace(data=resolved), wrong)
+    scenario = _validate(source._replace(data=_with_defaults(source._replace(data=resolved), wrong)), wrong)
     found = [*check.problems(scenario), *_names(scenario)]
     if found:
         raise source.error(found)
@@ -75,15 +74,44 @@ def _resolve_files(source: Source, folder: pathlib.Path) -> tuple[Block, list[Pr
 
 
 def _file_paths(data: Block) -> list[shape.Path]:
-    """Where the names of files stand in a scenario, as far as they are there and are texts."""
-    paths: list[shape.Path] = [("catalog", position) for position in range(_length(data.get("catalog")))]
-    streams = data.get("streams")
-    paths += [("streams", name, "arrivals", "path") for name in (streams if isinstance(streams, Mapping) else ())]
-    return [path for path in paths if isinstance(value_at(data, path), str)]
+    """Where the names of files stand in a scenario: its catalogs, and whatever is a text and is called `path`.
+
+    No list of places, so that no new part of a scenario can open a file that was not looked at here.
+    """
+    catalogs: list[shape.Path] = [("catalog", position) for position in range(_length(data.get("catalog")))]
+    return [path for path in catalogs if isinstance(value_at(data, path), str)] + list(_called_path(data, ()))
+
+
+def _called_path(value: object, path: shape.Path) -> Iterator[shape.Path]:
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in items:
+        if key == "path" and isinstance(below, str):
+            yield (*path, key)
+        elif isinstance(key, (str, int)):
+            yield from _called_path(below, (*path, key))
 
 
 def _length(value: object) -> int:
     return len(value) if isinstance(value, list) else 0
+
+
+def _with_defaults(source: Source, wrong: list[Problem]) -> Block:
+    """The data with the defaults of the kinds of work that streams name."""
+    data: Block = source.data
+    streams, extra = data.get("streams"), data.get("catalog")
+    named = streams.values() if isinstance(streams, Mapping) else ()
+    if not any(isinstance(stream, Mapping) and stream.get("workload") for stream in named):
+        return data
+    if any(problem.path[0] == "catalog" for problem in wrong):
+        raise source.error(wrong)
+    try:
+        known = catalog.load([path for path in extra if isinstance(path, str)] if isinstance(extra, list) else [])
+    except CatalogError as error:
+        raise source.error([Problem(("catalog",), str(error)), *wrong]) from None
+    data, found = workloads.expand(data, known)
+    if found:
+        raise source.error([*found, *wrong])
+    return data
 
 
 def _validate(source: Source, wrong: list[Problem]) -> Scenario:
@@ -131,5 +159,8 @@ def _all_references(scenario: Scenario) -> Iterator[tuple[shape.Path, str, str |
         yield ("streams", name, "model"), "model", stream.model
         if isinstance(stream.sizes, str):
             yield ("streams", name, "sizes"), "sizes", stream.sizes
-        if isinstance(stream.arrivals, Daily) and isinstance(stream.arrivals.profile, str):
-            yield ("streams", name, "arrivals", "profile"), "profile", stream.arrivals.profile
+        if stream.service is not None:
+            kind = "mix" if stream.service.distribution == "mix" else "quantiles"
+            yield ("streams", name, "service", "table"), kind, stream.service.table
+        for path, profile in check_arrivals.profiles(("streams", name, "arrivals"), stream.arrivals):
+            yield path, "profile", profile

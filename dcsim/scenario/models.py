@@ -13,6 +13,7 @@ from pydantic import Field
 
 from dcsim.scenario.fields import Name, PositiveSeconds, Seconds
 from dcsim.scenario.hardware import Rack
+from dcsim.scenario.moments import Moment
 from dcsim.scenario.part import Part
 from dcsim.scenario.sites import Site
 from dcsim.scenario.streams import Stream
@@ -47,6 +48,9 @@ class Scenario(Part):
     """Short name; the run folder carries it."""
     description: str = ""
     """What question the scenario asks."""
+    start: Moment | None = None
+    """Moment of the calendar at which the run begins, with its zone; a date alone begins at 00:00 UTC. Needed where a
+    signal over time is read from a file."""
     duration: PositiveSeconds
     """Time in which jobs arrive; the simulated time, unless `drain` prolongs it."""
     drain: bool = False

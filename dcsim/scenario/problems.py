@@ -109,10 +109,14 @@ def _unknown_key(path: shape.Path, data: Any) -> Problem:
 def _wrong_kind(path: shape.Path, context: Mapping[str, Any]) -> Problem:
     """No `kind`, or one that no branch of the union has."""
     if "tag" not in context:
-        kinds = {tag for kind in shape.at(path) for tag in shape.tags(kind)}
-        return Problem(path, f"missing key 'kind'{nearest('', kinds)}", 1)
+        return Problem(path, f"missing key 'kind'; allowed: {', '.join(_kinds(path))}", 1)
     hint = nearest(str(context["tag"]), _quoted(context["expected_tags"]))
     return Problem((*path, "kind"), f"unknown kind '{_short(context['tag'])}'{hint}")
+
+
+def _kinds(path: shape.Path) -> list[str]:
+    """Values of the key `kind` that tells apart what may stand at `path`."""
+    return sorted({tag for kind in shape.at(path) for tag in shape.tags(kind)})
 
 
 def _path(detail: Any) -> shape.Path:
@@ -158,6 +162,8 @@ def _want(sort: str, context: Mapping[str, Any], path: shape.Path, detail: Any) 
         return f"{words} {context[key]:g}" if context[key] < 1e6 else f"{words} {context[key]:,}"
     if sort == "string_pattern_mismatch":
         return "a name of letters, digits, '.', '_' and '-' (64 at most) that begins with a letter or digit"
+    if sort.startswith(("model", "union_tag")) and len(kinds := _kinds(path)) > 1:
+        return f"a mapping with a key 'kind': {', '.join(kinds)}"
     if sort.startswith(("model", "union_tag")):
         return f"a mapping with keys {', '.join(sorted(shape.keys(shape.at(path))))}"
     return _WANTED.get(sort.split("_", maxsplit=1)[0]) or str(detail["msg"])

@@ -45,6 +45,12 @@ def keys(kinds: Iterable[Any], data: object = None) -> set[str]:
     return {key for model in (named or models) for key in model.model_fields}
 
 
+def told_apart(kinds: Iterable[Any], tag: object) -> type[BaseModel] | None:
+    """The model among `kinds` whose key `kind` may be `tag`."""
+    models: list[type[BaseModel]] = [kind for kind in _branches(kinds) if _is_model(kind)]
+    return next((model for model in models if tag in tags(model)), None)
+
+
 def takes_any_name(kinds: Iterable[Any]) -> bool:
     """Whether a mapping of the user's own names may stand here."""
     return any(get_origin(kind) is dict for kind in _branches(kinds))
@@ -53,7 +59,7 @@ def takes_any_name(kinds: Iterable[Any]) -> bool:
 def tags(kind: Any) -> tuple[str, ...]:
     """Every value of the key `kind` that tells apart the models of the union `kind`."""
     fields = [model.model_fields.get("kind") for model in _branches([kind]) if _is_model(model)]
-    return tuple(tag for field in fields if field for tag in get_args(field.annotation))
+    return tuple(tag for field in fields if field for tag in get_args(field.annotation) if isinstance(tag, str))
 
 
 def _branches(kinds: Iterable[Any]) -> Iterator[Any]:

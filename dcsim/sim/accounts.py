@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from math import ceil, inf
+from math import inf
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from dcsim.facility.embodied import ZERO, Band, of_entry
 from dcsim.results.account import Cells, PoolAccount, RunAccount, ServingAccount, SiteAccount
 from dcsim.results.result import Result
 from dcsim.service import FloatArray, IntArray
+from dcsim.sim.fleet import more_cores
 from dcsim.sim.model import Model
+from dcsim.sim.offered import holdings
 from dcsim.sim.plant import SitePlant
 
 COST_ENTRY = "cost-default"
@@ -46,7 +48,7 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
         retimed=_charged(model, now),
         class_devices=_class_devices(model),
         class_pool=np.array([kind.lane.pools[0].number for kind in model.fleet.classes]),
-        class_load=_class_load(model),
+        class_load=holdings(model).share,
         figures=_figures(model, sites),
         manifest={
             "version": __version__,
@@ -60,7 +62,7 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
         },
         grades=model.catalog.grades_used(),
         warnings=sorted(text for plant in model.plants.values() for text in plant.warnings),
-        dropped_rows=model.dropped_rows,
+        dropped=model.dropped,
         events=model.dispatcher.finished + len(model.table),
         wall_s=wall_s,
         interrupted=interrupted,
@@ -90,33 +92,10 @@ def _class_devices(model: Model) -> FloatArray:
     devices = np.zeros((len(model.fleet.classes), len(model.cluster.pools)))
     for row, kind in enumerate(model.fleet.classes):
         for pool in kind.lane.pools:
-            share, request = model.uses[kind.stream][pool.name].share, kind.requests[pool.name]
+            use, request = model.uses[kind.stream][pool.name], kind.requests[pool.name]
+            share = use.share if request.devices else use.share * more_cores(use.request, request)
             devices[row, pool.number] = share * max(request.devices, 1) * request.span
     return devices
-
-
-def _class_load(model: Model) -> FloatArray:
-    """Share of each resource of the pool that it would rather run on that a job of each class holds."""
-    resources: dict[tuple[int, str], int] = {}
-    held: list[tuple[int, int, float]] = []  # class, resource, share
-    for row, kind in enumerate(model.fleet.classes):
-        pool = kind.lane.pools[0]
-        spec, nodes = model.cluster.pools[pool.number].spec, len(model.cluster.pools[pool.number].nodes)
-        request = kind.requests[pool.name]
-        per_node = {each.name: each.count for each in spec.kinds}.get(request.kind or "", 0)
-        on_nodes = ceil(request.devices / per_node) if request.devices else 1
-        for name, asked, there in (
-            (f"device {request.kind}", request.devices * request.span * request.share, per_node * nodes),
-            ("cores", request.cores * on_nodes, spec.cores * nodes),
-            ("memory", request.memory_bytes * on_nodes, spec.memory_bytes * nodes),
-        ):
-            if asked:
-                column = resources.setdefault((pool.number, name), len(resources))
-                held.append((row, column, asked / there))
-    load = np.zeros((len(model.fleet.classes), len(resources)))
-    for row, column, share in held:
-        load[row, column] = share
-    return load
 
 
 def _cells(model: Model) -> Cells:

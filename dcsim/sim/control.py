@@ -72,14 +72,19 @@ def _outage(model: Model, outage: Outage) -> SimPyProcess:
 
 
 def meter(model: Model) -> SimPyProcess:
-    """Read the meters at every multiple of the interval; the last reading is taken when the run ends."""
+    """Read the meters at every multiple of the interval and wherever a signal of a site takes another value.
+
+    The last reading is taken when the run ends.
+    """
     scenario, interval_s = model.scenario, model.meter.interval_s
     end_s = inf if scenario.drain else scenario.duration - _SLIVER * interval_s
-    number = 1
-    while number * interval_s < end_s:
-        yield model.clock.timeout(number * interval_s - model.clock.now)
+    cuts_s = iter([*model.cuts_s(), inf])
+    number, cut_s = 1, next(cuts_s)
+    while (due_s := min(number * interval_s, cut_s)) < end_s:
+        yield model.clock.timeout(due_s - model.clock.now)
         model.meter.read()
-        number += 1
+        number += due_s == number * interval_s
+        cut_s = next(cuts_s) if due_s == cut_s else cut_s
 
 
 def plant(name: str) -> Controller:

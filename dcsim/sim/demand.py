@@ -6,7 +6,7 @@ gives its service times itself, and then the node described in the scenario give
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -97,7 +97,8 @@ class Use:
     activity: float
     """of a device that one job keeps busy"""
     curve: PowerCurve | None
-    """power of a shared device above idle against its total activity; None where jobs add their own watts"""
+    """power of a device above idle against its total activity, where jobs share it or their demand varies; None where
+    jobs add their own watts"""
     host_activity: float
     """of the host's cores that one job keeps busy"""
     replica: Deployment | None = None
@@ -118,12 +119,19 @@ class Use:
         return service._replace(chip_w=np.zeros(count)) if self.curve is not None else service
 
 
-def uses(name: str, stream: Stream, pools: Mapping[str, PoolSpec], catalog: Catalog, seed: int) -> dict[str, Use]:
+def uses(
+    name: str,
+    stream: Stream,
+    pools: Mapping[str, PoolSpec],
+    catalog: Catalog,
+    seed: int,
+    varied: Collection[str] = (),
+) -> dict[str, Use]:
     """How stream `name` uses each pool that it runs on, in its order, and then the decode pools that it goes on to.
 
-    ScenarioError or PlacementError when it cannot.
+    `varied` are the pools on which jobs run whose demand varies. ScenarioError or PlacementError when it cannot.
     """
-    found = {pool: use(name, stream, pools[pool], catalog, seed) for pool in stream.runs_on}
+    found = {pool: use(name, stream, pools[pool], catalog, seed, pool in varied) for pool in stream.runs_on}
     for pool, entered in list(found.items()):
         goes_on = entered.replica.options.decode_pool if entered.replica is not None else None
         if goes_on is None:
@@ -143,7 +151,19 @@ def uses(name: str, stream: Stream, pools: Mapping[str, PoolSpec], catalog: Cata
     return found
 
 
-def use(name: str, stream: Stream, pool: PoolSpec, catalog: Catalog, seed: int) -> Use:
+def check_decode_pools(uses: Mapping[str, Mapping[str, Use]]) -> None:
+    """ScenarioError where requests of one stream start on a pool to which others come from their prefill pool."""
+    goes_on = {pool for by_pool in uses.values() for pool, use in by_pool.items() if not use.entered}
+    for name, by_pool in uses.items():
+        for pool, use in by_pool.items():
+            if use.entered and pool in goes_on:
+                raise ScenarioError(
+                    f"streams.{name}.runs_on: pool '{pool}' only decodes what comes from a prefill pool, "
+                    "want a pool of its own"
+                )
+
+
+def use(name: str, stream: Stream, pool: PoolSpec, catalog: Catalog, seed: int, varied: bool = False) -> Use:
     """Find out how stream `name` uses `pool`. ScenarioError or PlacementError when it cannot."""
     where = f"streams.{name}"
     spec = pool.spec
@@ -153,7 +173,7 @@ def use(name: str, stream: Stream, pool: PoolSpec, catalog: Catalog, seed: int) 
         return _on_host(where, stream, pool)
     kind = _kind(where, stream, spec)
     if stream.model is None:
-        return _given(where, stream, spec, kind)
+        return _given(where, stream, spec, kind, varied)
     if kind.entry is None:
         raise ScenarioError(
             f"{where}: model '{stream.model}' needs a catalog system; pool '{pool.name}' is described in place"
@@ -197,7 +217,7 @@ def _on_host(where: str, stream: Stream, pool: PoolSpec) -> Use:
     return Use(GivenProfile(0.0, 1, 1), request, share, 0.0, None, share * service.utilisation)
 
 
-def _given(where: str, stream: Stream, spec: NodeSpec, kind: DeviceKind) -> Use:
+def _given(where: str, stream: Stream, spec: NodeSpec, kind: DeviceKind, varied: bool) -> Use:
     service, needs = stream.service, stream.needs
     assert service is not None  # the scenario was checked: model or service
     if kind.curve is None:
@@ -206,15 +226,15 @@ def _given(where: str, stream: Stream, spec: NodeSpec, kind: DeviceKind) -> Use:
         )
     share = needs.share if needs.share < 1.0 else 1.0 / kind.slots
     activity = share * service.utilisation
-    shared = share < 1.0
+    by_curve = share < 1.0 or varied
     request = Request(needs.devices, kind.name, share, needs.cores, needs.memory)
-    profile = GivenProfile(0.0 if shared else kind.curve(activity), needs.devices, slots_of(share))
+    profile = GivenProfile(0.0 if by_curve else kind.curve(activity), needs.devices, slots_of(share))
     return Use(
         profile,
         request,
         share,
         activity,
-        kind.curve if shared else None,
+        kind.curve if by_curve else None,
         _host_activity(stream, spec, service),
     )
 
@@ -280,6 +300,7 @@ def _modelled(stream: Stream, pool: PoolSpec, kind: DeviceKind, catalog: Catalog
             kind.entry,
             seeds.generator(seed, 0, f"profile/{stream.model}/{kind.name}"),
             max_chips=chips,
+            activity_cv=stream.activity_cv or 0.0,
         )
     share = needs.share if needs.share < 1.0 else 1.0 / profile.slots
     curve_w = profile.chip_curve_w
@@ -294,8 +315,8 @@ def served(uses: Mapping[str, Mapping[str, Use]]) -> bool:
 
 
 def shared(uses: Mapping[str, Mapping[str, Use]]) -> bool:
-    """Whether several jobs may run on one device at the same time."""
-    return any(use.share < 1.0 for by_pool in uses.values() for use in by_pool.values())
+    """Whether any device draws power by a curve, or may run several jobs at the same time."""
+    return any(use.share < 1.0 or use.curve is not None for by_pool in uses.values() for use in by_pool.values())
 
 
 def hosted(uses: Mapping[str, Mapping[str, Use]]) -> bool:

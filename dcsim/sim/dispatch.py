@@ -11,7 +11,7 @@ Devices are known only as `Server`, so batching, throttling and preemption never
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappush
 from math import fsum, inf
 from typing import cast
@@ -36,13 +36,24 @@ def _placed_by_node(server: Server) -> None:
 class Dispatcher:
     """Starts and ends jobs on the clock and keeps their columns."""
 
-    def __init__(self, clock: Clock, table: JobTable, pools: Sequence[Pool], classes: list[JobClass]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        table: JobTable,
+        pools: Sequence[Pool],
+        classes: list[JobClass],
+        followed: Mapping[str, Callable[[int], None]] | None = None,
+    ) -> None:
+        """`followed`: pool -> what is called with each job that ended there, or was rejected before it could."""
         self.clock, self.table, self.pools, self.classes = clock, table, list(pools), classes
+        self._followed = followed or {}
+        self.ahead: Callable[[], int] = lambda: 0
+        """how many jobs of the table have not arrived and may never do so"""
         self._in_order = False
         self.wake: Event = clock.event()
         """fires at the end of an instant at which jobs arrived or devices came free, unless `in_order`"""
         self._held: dict[int, Holding] = {}  # jobs on several servers, or placed by node
-        self._plain = {pool for pool in self.pools if express.serves(pool)}
+        self._plain = {pool for pool in self.pools if pool.name not in self._followed and express.serves(pool)}
         self._arrivals: dict[int, Callable[[int], None]] = {}  # by number of the class
         for pool in self.pools:
             pool.finish = self._finisher(pool)
@@ -71,7 +82,7 @@ class Dispatcher:
     @property
     def unfinished(self) -> int:
         """Jobs that have been read from their streams and have neither ended nor been rejected."""
-        return len(self.table) - self.finished - len(self.table.rejected)
+        return len(self.table) - self.ahead() - self.finished - len(self.table.rejected)
 
     # ------------------------------------------------------------ what a scheduler may use
 
@@ -153,6 +164,9 @@ class Dispatcher:
     def _wait(self, kind: JobClass, job: int) -> None:
         if kind.queue.waiting >= kind.queue.limit:
             self.table.rejected.append(job)
+            follow = self._followed.get(kind.lane.pools[0].name)
+            if follow is not None:
+                follow(job)
             return
         kind.lane.waiting.append((self.clock._now, job))
         self._entered_queue(kind)
@@ -245,6 +259,7 @@ class Dispatcher:
         # jobs that are placed by node are held, and so never given back here
         give = pool.placement.ways().give if isinstance(pool.placement, Slots) else _placed_by_node
         calls, ids = clock.timed_calls
+        follow = self._followed.get(pool.name)
 
         done = 0
 
@@ -263,10 +278,13 @@ class Dispatcher:
             if held and job in held:
                 if queued:
                     server.release(now)
-                if self._part_done(job, server):
+                over = self._part_done(job, server)
+                if over:
                     end_s[job] = now
                     done += 1
                 self._serve(pool)
+                if over and follow is not None:
+                    follow(job)
                 return
             end_s[job] = now
             done += 1
@@ -274,6 +292,8 @@ class Dispatcher:
                 self._succeed(pool, server)
             else:
                 give(server)
+            if follow is not None:
+                follow(job)
 
         if pool not in self._plain:
             pool.finished = lambda: done
@@ -286,6 +306,7 @@ class Dispatcher:
         """What the clock calls when a replica of `pool` may be at the end of some iterations: several jobs may end."""
         clock, end_s, give = self.clock, self.table.end_s, route.ways().give
         calls, ids = clock.timed_calls
+        follow = self._followed.get(pool.name)
         done = 0
 
         def turn(server: ReplicaServer) -> None:
@@ -304,6 +325,8 @@ class Dispatcher:
                     self._succeed(pool, server)
                 else:
                     give(server)
+                if follow is not None:
+                    follow(job)
 
         pool.finished = lambda: done
         finish = cast(Callable[[Server], None], turn)

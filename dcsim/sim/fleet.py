@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
+from dcsim.cluster.fragments import FragmentColumns, FragmentServer, Pieces
 from dcsim.cluster.ledger import Cell
+from dcsim.cluster.nodes import DeviceKind
 from dcsim.cluster.replicas import PassOn, ReplicaColumns, ReplicaServer
 from dcsim.cluster.servers import NoWatts, ProfileServer, SharedColumns, SharedServer, SharedUse
 from dcsim.cluster.topology import Cluster, PoolSpec
@@ -25,8 +28,46 @@ from dcsim.sim.demand import Use, slots_of
 from dcsim.sim.lanes import JobClass, Lane, Pool, Queue
 
 _ANY = ""  # pool of a job that may run on any of its stream's
-_AS_USED = 0  # processors of a job whose trace does not say
 _EVEN = 1e-9  # shares of one pool may differ by rounding and still be slots
+
+MAX_CLASSES = 2**16
+"""sorts of jobs in one run: what a column of the job table can tell apart"""
+
+
+class Asked(NamedTuple):
+    """What the trace says that a job holds; 0 where it does not say."""
+
+    processors: int = 0
+    cores: int = 0
+    memory_bytes: int = 0
+
+    def request(self, used: Request) -> Request:
+        """What the job holds, where it would otherwise hold what is `used`."""
+        return replace(
+            used,
+            devices=self.processors or used.devices,
+            cores=self.cores or used.cores,
+            memory_bytes=float(self.memory_bytes) or used.memory_bytes,
+        )
+
+
+_AS_USED = Asked()
+_Maker = Callable[[int, int, Cell], Server]
+
+
+def _alike(columns: list[FloatArray], count: int) -> tuple[IntArray, IntArray]:
+    """First row of each sort of `count` rows, and the sort of every row."""
+    sort = np.zeros(count, np.int64)
+    for values in columns:
+        found, place = np.unique(values, return_inverse=True)
+        _, sort = np.unique(sort * len(found) + place.ravel(), return_inverse=True)
+    _, firsts, sort = np.unique(sort, return_index=True, return_inverse=True)
+    return firsts, sort.ravel()
+
+
+def more_cores(used: Request, request: Request) -> float:
+    """Cores that a job holds over those that the jobs of its stream hold by the scenario."""
+    return request.cores / used.cores if used.cores else 1.0
 
 
 class Fleet:
@@ -39,9 +80,16 @@ class Fleet:
         uses: Mapping[str, Mapping[str, Use]],
         scenario: Scenario,
         gangs: Collection[str],
+        varied: Collection[str] = (),
     ) -> None:
-        """`gangs` are the streams whose trace says how many processors each job holds."""
-        self.cluster, self.table, self.uses, self._gangs = cluster, table, uses, gangs
+        """Build all hardware.
+
+        `gangs` are the streams whose trace says how many processors each job holds, `varied` those whose jobs' demand
+        varies while they run.
+        """
+        self.cluster, self.table, self.uses, self._gangs, self._varied = cluster, table, uses, gangs, varied
+        self.pieces = Pieces()
+        """of the jobs whose demand varies"""
         ORDERS.get(scenario.scheduling.policy)
         self.cells = [
             Cell(rack, pool, cluster.pools[pool].spec.idle_w * count)
@@ -75,7 +123,7 @@ class Fleet:
             name: Queue() if stream.queue_limit is None else Queue(stream.queue_limit)
             for name, stream in scenario.streams.items()
         }
-        self._numbers: dict[tuple[str, int, str], int] = {}
+        self._numbers: dict[tuple[str, Asked, str], int] = {}
         self._spread = {
             name: list(stream.runs_on) for name, stream in scenario.streams.items() if stream.route == "spread"
         }
@@ -94,37 +142,43 @@ class Fleet:
         return None if stream in self._spread else self.classes[self._numbers[stream, _AS_USED, _ANY]]
 
     def class_numbers(
-        self, stream: str, count: int, processors: FloatArray | None, random: np.random.Generator
+        self, stream: str, count: int, asked: Mapping[str, FloatArray], random: np.random.Generator
     ) -> int | IntArray:
-        """Class of each of `count` jobs: by the processors that its trace says it holds, and by the pool it is dealt.
+        """Class of each of `count` jobs: by what its trace says it holds, and by the pool it is dealt.
 
-        PlacementError for a job that fits nowhere.
+        `asked` are those of the columns processors, cores and memory_bytes that the trace has. PlacementError for a
+        job that fits nowhere.
         """
-        if processors is None and stream not in self._spread:
+        if not asked and stream not in self._spread:
             return self._numbers[stream, _AS_USED, _ANY]
-        wanted = np.full(count, _AS_USED) if processors is None else processors.astype(np.int64)
         pools = self._spread.get(stream, [_ANY])
-        dealt = random.integers(0, len(pools), count) if len(pools) > 1 else np.zeros(count, np.int64)
-        asked, places = np.unique(np.stack([wanted, dealt]), axis=1, return_inverse=True)
-        numbers = np.array([self._class(stream, int(devices), pools[pool]) for devices, pool in asked.T])
-        return numbers[places.ravel()]
+        wanted = {key: np.maximum(np.ceil(values), 1.0) for key, values in asked.items()}
+        if len(pools) > 1:
+            wanted["pool"] = random.integers(0, len(pools), count).astype(np.float64)
+        firsts, places = _alike(list(wanted.values()), count)
+        kinds = [{key: int(values[first]) for key, values in wanted.items()} for first in firsts.tolist()]
+        numbers = [self._class(stream, only=pools[kind.pop("pool", 0)], asked=Asked(**kind)) for kind in kinds]
+        return np.array(numbers)[places]
 
-    def _class(self, stream: str, devices: int, only: str) -> int:
-        key = (stream, devices, only)
+    def _class(self, stream: str, asked: Asked, only: str) -> int:
+        key = (stream, asked, only)
         if key not in self._numbers:
             uses = self.uses[stream] if only == _ANY else self._way(stream, only)
             number = len(self.classes)
-            requests = {
-                name: use.request if devices == _AS_USED else replace(use.request, devices=devices)
-                for name, use in uses.items()
-            }
+            if number == MAX_CLASSES:
+                raise PlacementError(
+                    f"streams.{stream}: found more than {MAX_CLASSES:,} sorts of jobs by what they hold, want at most "
+                    "that many in one run"
+                )
+            requests = {name: asked.request(use.request) for name, use in uses.items()}
             lane = self._lane(tuple(name for name, use in uses.items() if use.entered))
             for pool in lane.pools:
                 use, spec = uses[pool.name], self.cluster.pools[pool.number].spec
                 _check_fit(stream, pool, self.cluster.pools[pool.number], requests[pool.name])
                 self._shared[pool.name][number] = SharedUse(use.share, use.activity, use.curve)
-                alone = 0.0 if spec.kinds else use.share
-                self._hosted[pool.name][number] = SharedUse(alone, use.host_activity, spec.host_curve)
+                more = more_cores(use.request, requests[pool.name])
+                alone = 0.0 if spec.kinds else use.share * more
+                self._hosted[pool.name][number] = SharedUse(alone, use.host_activity * more, spec.host_curve)
             self.classes.append(JobClass(stream, lane, requests, self._queues[stream]))
             self._numbers[key] = number
         return self._numbers[key]
@@ -147,32 +201,50 @@ class Fleet:
 
     def _build_nodes(self, pool: PoolSpec) -> list[Node]:
         cluster, spec = self.cluster, pool.spec
-        demand = self.table.demands[pool.name]
-        uses = [by_pool[pool.name] for by_pool in self.uses.values() if pool.name in by_pool]
-        plain = all(use.share >= 1.0 for use in uses)
-        columns = SharedColumns(demand.seconds, demand.watts, self.table.job_class, self.table.curve_j)
-        host_columns = columns._replace(watts=NoWatts(), curve_j=self.table.host_j)
+        makers, host = [(kind, self._device_maker(pool, kind)) for kind in spec.kinds], self._host_maker(pool)
         firsts = np.searchsorted(cluster.device_node, pool.nodes)
         nodes: list[Node] = []
         for node, first in zip(pool.nodes.tolist(), firsts.tolist(), strict=True):
             cell = self.cells[cluster.node_cell[node]]
             index = first
             devices: dict[str, list[Server]] = {}
-            for kind in spec.kinds:
-                servers: list[Server] = []
-                for _ in range(kind.count):
-                    if plain:
-                        servers.append(ProfileServer(index, node, cell, demand.seconds, demand.watts))
-                    else:
-                        servers.append(SharedServer(index, node, cell, columns, self._shared[pool.name], 1.0))
-                    index += 1
-                devices[kind.name] = servers
-            host: Server | None = None
-            if any(use.request.cores for use in uses):
-                counted = 0.0 if spec.kinds else 1.0
-                host = SharedServer(first, node, cell, host_columns, self._hosted[pool.name], counted)
-            nodes.append(Node(node, devices, host, float(spec.cores), spec.memory_bytes))
+            for kind, device in makers:
+                devices[kind.name] = [device(number, node, cell) for number in range(index, index + kind.count)]
+                index += kind.count
+            own = None if host is None else host(first, node, cell)
+            nodes.append(Node(node, devices, own, float(spec.cores), spec.memory_bytes))
         return nodes
+
+    def _device_maker(self, pool: PoolSpec, kind: DeviceKind) -> _Maker:
+        """What makes a device of `pool` from its number, its node and its cell."""
+        uses, demand, columns = self._uses_of(pool), self.table.demands[pool.name], self._columns(pool, "devices")
+        shared = self._shared[pool.name]
+        if any(use.request.devices for name, use in uses.items() if name in self._varied):
+            return lambda index, node, cell: FragmentServer(index, node, cell, columns, shared, kind.curve, 1.0)
+        if all(use.share >= 1.0 and use.curve is None for use in uses.values()):
+            return lambda index, node, cell: ProfileServer(index, node, cell, demand.seconds, demand.watts)
+        own = SharedColumns(columns.seconds, demand.watts, columns.job_class, columns.curve_j)
+        return lambda index, node, cell: SharedServer(index, node, cell, own, shared, 1.0)
+
+    def _host_maker(self, pool: PoolSpec) -> _Maker | None:
+        """What makes the host of a node of `pool`, numbered as its first device; None where no job holds cores."""
+        uses, columns, hosted = self._uses_of(pool), self._columns(pool, "cores"), self._hosted[pool.name]
+        counted, curve = 0.0 if pool.spec.kinds else 1.0, pool.spec.host_curve
+        if not any(use.request.cores for use in uses.values()):
+            return None
+        if any(use.request.cores for name, use in uses.items() if name in self._varied):
+            return lambda first, node, cell: FragmentServer(first, node, cell, columns, hosted, curve, counted)
+        own = SharedColumns(columns.seconds, NoWatts(), columns.job_class, columns.curve_j)
+        return lambda first, node, cell: SharedServer(first, node, cell, own, hosted, counted)
+
+    def _uses_of(self, pool: PoolSpec) -> dict[str, Use]:
+        return {name: by_pool[pool.name] for name, by_pool in self.uses.items() if pool.name in by_pool}
+
+    def _columns(self, pool: PoolSpec, sort: str) -> FragmentColumns:
+        """What a server of `pool` for "devices" or "cores" reads and writes."""
+        booked_j = self.table.curve_j if sort == "devices" else self.table.host_j
+        seconds = self.table.demands[pool.name].seconds
+        return FragmentColumns(seconds, self.table.job_class, booked_j, self.pieces, self.pieces.demand[sort])
 
     def _replica(self, pool: str) -> Deployment | None:
         """The replica that a pool consists of, None for a pool of single devices. ScenarioError for two sorts."""

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from dcsim.cluster import topology
 from dcsim.cluster.ledger import Cell
 from dcsim.errors import ScenarioError, nearest
 from dcsim.results.recorder import JobTable
+from dcsim.results.tables import SHOWN
+from dcsim.scenario.loops import Closed, Sessions
 from dcsim.scenario.models import Scenario
 from dcsim.scenario.replay import Replay
 from dcsim.service import FloatArray, Service
@@ -25,11 +28,9 @@ from dcsim.sim import clock, demand
 from dcsim.sim.clock import Clock
 from dcsim.sim.dispatch import Dispatcher
 from dcsim.sim.fleet import Fleet
+from dcsim.sim.loops import Loop
 from dcsim.sim.meters import Meter
 from dcsim.sim.plant import SitePlant
-
-SHOWN_SIZES = ("input_tokens", "output_tokens", "trace_id")
-"""columns of a stream that its jobs keep; what is left of the others is in their service"""
 
 
 class Model:
@@ -40,12 +41,18 @@ class Model:
         self.clock = Clock()
         self.cluster = topology.build(scenario, catalog)
         pools = {pool.name: pool for pool in self.cluster.pools}
-        self.uses = {name: demand.uses(name, stream, pools, catalog, seed) for name, stream in scenario.streams.items()}
         self._replays = {
             name: list(self._read(name))
             for name, stream in scenario.streams.items()
             if isinstance(stream.arrivals, Replay)
         }
+        self._varied = {name for name in self._replays if self._has_usage(name)}
+        by_device = [scenario.streams[name] for name in self._varied if scenario.streams[name].needs.devices]
+        on = {pool for stream in by_device for pool in stream.runs_on}
+        self.uses = {
+            name: demand.uses(name, stream, pools, catalog, seed, on) for name, stream in scenario.streams.items()
+        }
+        demand.check_decode_pools(self.uses)
         for name in scenario.streams:
             self._check(name)
         self.table = JobTable(
@@ -54,16 +61,24 @@ class Model:
             demand.hosted(self.uses),
             demand.served(self.uses),
         )
-        self.fleet = Fleet(self.cluster, self.table, self.uses, scenario, self._gangs())
-        self.dispatcher = Dispatcher(self.clock, self.table, self.fleet.pools, self.fleet.classes)
+        self.fleet = Fleet(self.cluster, self.table, self.uses, scenario, self._gangs(), self._varied)
+        self.loops = {
+            name: Loop(self, name, stream.arrivals)
+            for name, stream in scenario.streams.items()
+            if isinstance(stream.arrivals, Closed | Sessions)
+        }
+        """streams whose next job waits for an answer"""
+        followed = {pool: self._over for name in self.loops for pool in self.uses[name]}
+        self.dispatcher = Dispatcher(self.clock, self.table, self.fleet.pools, self.fleet.classes, followed)
+        self.dispatcher.ahead = lambda: sum(loop.ahead for loop in self.loops.values())
         self.meter = Meter(self.clock, self.fleet.cells, scenario.meter_interval)
         self.plants = {
-            site: SitePlant(scenario, catalog, self.cluster, self.meter, site) for site in self.cluster.sites
+            site: SitePlant(scenario, catalog, self.cluster, self.meter, site, folder) for site in self.cluster.sites
         }
         self.processes: dict[str, Process] = {}
         """SimPy processes of the run by name"""
-        self.dropped_rows = 0
-        """trace rows that became no job: invalid for the format, or after the end"""
+        self.dropped: dict[str, Counter[str]] = {name: Counter() for name in scenario.streams}
+        """stream -> reason -> rows of its trace that became no job"""
         self.down_s = dict.fromkeys(self.fleet.nodes, 0.0)
         """pool -> node-seconds of outages that have ended"""
         self._outages: dict[tuple[str, int], int] = {}
@@ -96,6 +111,10 @@ class Model:
         number = _find("site", site, self.cluster.sites)
         return [cell for cell in self.fleet.cells if self.cluster.rack_site[cell.rack] == number]
 
+    def cuts_s(self) -> list[float]:
+        """Moments at which a signal of any site takes another value, ascending, s."""
+        return sorted({moment_s for plant in self.plants.values() for moment_s in plant.changes_s})
+
     def random(self, name: str) -> np.random.Generator:
         """A random stream for a process of your own, named so that it disturbs no other."""
         return seeds.generator(self.seed, 0, f"user/{name}")
@@ -117,17 +136,30 @@ class Model:
                 least = "1" if key == "processors" else "0"
                 raise ScenarioError(f"submit('{stream}'): found {key} {value!r}, want a number from {least}")
         columns = {key: np.array([float(value)]) for key, value in sizes.items()}
-        first = self._reserve(stream, np.array([self.clock.now], np.float64), columns)
+        first = self.reserve(stream, np.array([self.clock.now], np.float64), columns, {})
         self.dispatcher.arrival(None)(first)
         return first
 
     def arrivals(self, stream: str) -> Event:
-        """Let the jobs that the scenario describes for `stream` arrive; the event fires when the last one has."""
+        """Let the jobs that the scenario describes for `stream` arrive; the event fires when the last one has.
+
+        For a stream whose next job waits for an answer it fires at the end of the scenario's duration.
+        """
+        replayed = self._replays.get(stream, ())
+        varies = self._mixed(stream) or any(self._asked(stream, block.columns) for block in replayed)
+        kind = None if varies else self.fleet.only_class(stream)
+        if stream in self.loops:
+            self.loops[stream].start(self.dispatcher.arrival(kind))
+            return self.clock.timeout(self.scenario.duration - self.clock.now)
         blocks = iter(self._replays[stream]) if stream in self._replays else self._read(stream)
-        kind = None if stream in self._gangs() else self.fleet.only_class(stream)
         over = self.clock.event()
         self.clock.feed(self._feed(stream, blocks, over), self.dispatcher.arrival(kind))
         return over
+
+    def _over(self, job: int) -> None:
+        loop = self.loops.get(self.fleet.classes[self.table.job_class[job]].stream)
+        if loop is not None:
+            loop.ended(job)
 
     # ------------------------------------------------------------ outages
 
@@ -192,6 +224,8 @@ class Model:
                     )
             if isinstance(use.profile, demand.ReplicaProfile):
                 use.profile.check(self._longest(name))
+        if stream.sizes is not None and not any("input_tokens" in use.columns for use in self.uses[name].values()):
+            raise ScenarioError(f"streams.{name}.sizes: found tokens, but model '{stream.model}' takes none")
 
     def _longest(self, name: str) -> int:
         """Tokens of the longest request that a stream may bring."""
@@ -202,13 +236,31 @@ class Model:
         return max((int((each["input_tokens"] + each["output_tokens"]).max()) for each in blocks), default=0)
 
     def _gangs(self) -> set[str]:
-        """Streams whose trace says how many processors each job holds; a model brings its own number of devices."""
-        return {
+        """Streams whose trace or mix says how many processors each job holds; a model brings its own devices."""
+        replayed = {
             name
             for name, blocks in self._replays.items()
             if self.scenario.streams[name].service is not None
             and any("processors" in block.columns for block in blocks)
         }
+        return replayed | {name for name in self.scenario.streams if self._mixed(name)}
+
+    def _mixed(self, name: str) -> bool:
+        """Whether a catalog mix says how many devices each job of the stream holds."""
+        service = self.scenario.streams[name].service
+        return service is not None and service.distribution == "mix"
+
+    def _has_usage(self, name: str) -> bool:
+        """Whether the demand of the stream's jobs varies while they run: by the trace that also says for how long."""
+        service = self.scenario.streams[name].service
+        by_trace = service is not None and service.distribution == "trace"
+        return by_trace and any(block.usage is not None for block in self._replays[name])
+
+    def _asked(self, name: str, columns: Iterable[str]) -> list[str]:
+        """Those of a trace's columns that say what each of the stream's jobs holds, of what its jobs hold at all."""
+        stream = self.scenario.streams[name]
+        held = {"processors": stream.needs.devices, "cores": stream.needs.cores, "memory_bytes": stream.needs.memory}
+        return [] if stream.service is None else [key for key in columns if held.get(key)]
 
     def _read(self, name: str) -> Iterator[workload.Block]:
         stream = self.scenario.streams[name]
@@ -216,23 +268,43 @@ class Model:
 
     def _feed(self, name: str, blocks: Iterator[workload.Block], over: Event) -> Iterator[clock.Block]:
         for block in blocks:
-            self.dropped_rows += block.dropped_rows
-            first = self._reserve(name, block.arrival_s, dict(block.columns))
+            self.dropped[name].update(block.dropped)
+            first = self.reserve(name, block.arrival_s, dict(block.columns), block.labels)
+            if name in self._varied and block.usage is not None:
+                self.fleet.pieces.extend(first, block.usage.bounds, block.usage.seconds, block.usage.demand)
             yield block.arrival_s.tolist(), range(first, first + len(block))
         over.succeed()
 
-    def _reserve(self, name: str, arrival_s: FloatArray, columns: dict[str, FloatArray]) -> int:
+    def reserve(
+        self, name: str, arrival_s: FloatArray, columns: dict[str, FloatArray], labels: Mapping[str, tuple[str, ...]]
+    ) -> int:
+        """Append jobs of stream `name` to the job table, arrays of shape (n,); return the first one's number.
+
+        `labels` are the names behind those columns that are numbers of names.
+        """
         services: dict[str, Service] = {}
         for pool, use in self.uses[name].items():
             services[pool] = use.service(columns, len(arrival_s), self._random[name, pool])
-        processors = columns.get("processors") if self.scenario.streams[name].service is not None else None
-        classes = self.fleet.class_numbers(name, len(arrival_s), processors, self._dealers[name])
+        asked = {key: columns[key] for key in self._asked(name, columns)}
+        classes = self.fleet.class_numbers(name, len(arrival_s), asked, self._dealers[name])
+        processors = asked.get("processors")
         devices = {
             pool: max(use.request.devices, 1) if processors is None else processors
             for pool, use in self.uses[name].items()
         }
-        shown = {key: values for key, values in columns.items() if key in SHOWN_SIZES}
-        return self.table.reserve(name, classes, arrival_s, shown, services, devices)
+        tenant, count = self.scenario.streams[name].tenant, len(arrival_s)
+        if tenant is not None:
+            columns, labels = columns | {"tenant": np.broadcast_to(0.0, count)}, {**labels, "tenant": (tenant,)}
+        shown = {key: values for key, values in columns.items() if key in SHOWN}
+        return self.table.reserve(name, classes, arrival_s, shown, services, devices, labels)
+
+    def resize(self, name: str, job: int, columns: dict[str, FloatArray]) -> None:
+        """A reserved language-model request has got other tokens, arrays of shape (1,): it asks for another service."""
+        for pool, use in self.uses[name].items():
+            service = use.service(columns, 1, self._random[name, pool])
+            self.table.demands[pool].seconds[job] = float(service.seconds[0])
+        if len(self.table.input_tokens):
+            self.table.input_tokens[job] = int(columns["input_tokens"][0])
 
 
 def _find(what: str, name: str, names: Sequence[str]) -> int:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
+from pathlib import Path
 
 import numpy as np
 
 from dcsim.catalog import Catalog
 from dcsim.cluster.topology import Cluster
-from dcsim.facility import chain
+from dcsim.errors import ScenarioError
+from dcsim.facility import chain, series_file
 from dcsim.facility.plant import ConstantPlant
 from dcsim.facility.power import Bank, from_entry
+from dcsim.facility.series import Steps, utc
+from dcsim.scenario import files
 from dcsim.scenario.models import Scenario
-from dcsim.scenario.sites import Site
+from dcsim.scenario.sites import SeriesFile, Site
 from dcsim.service import FloatArray
 from dcsim.sim.meters import Meter
 
@@ -30,7 +35,16 @@ HEADROOM = 1.25
 class SitePlant:
     """Racks' supplies, UPS, transformer and cooling of one site, and what they have used so far."""
 
-    def __init__(self, scenario: Scenario, catalog: Catalog, cluster: Cluster, meter: Meter, name: str) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        catalog: Catalog,
+        cluster: Cluster,
+        meter: Meter,
+        name: str,
+        folder: Path | None = None,
+    ) -> None:
+        """`folder` is where relative paths of a scenario that was not loaded from a file are looked up."""
         self.name, self.meter = name, meter
         number = cluster.sites.index(name)
         self.cells = np.flatnonzero(cluster.rack_site[cluster.cell_rack] == number)
@@ -43,6 +57,10 @@ class SitePlant:
         nameplate_w = float(sum(spec.max_w * nodes for spec, nodes in zip(specs, self._nodes, strict=True)))
         self.chain = _chain(scenario.sites[name], catalog, HEADROOM * (nameplate_w + float(self.switch_w.sum())))
         """what stands behind the racks' meters; may be replaced between two bookings"""
+        self.carbon: Steps | None = _carbon(scenario, name, folder)
+        """carbon intensity over the run where it varies, instead of the chain's [g/kWh]"""
+        self.changes_s = [] if self.carbon is None else self.carbon.inside(0.0, inf).tolist()
+        """moments at which it takes another value, s"""
         self.series: list[chain.FacilitySeries] = []
         self.it_w: list[FloatArray] = []
         """power at the racks' meters of each cell, one array of shape (intervals, cells) a booking, W"""
@@ -68,11 +86,15 @@ class SitePlant:
                 marginal[:, column] = fitting.marginal(node_w)
         self.it_w.append(it_w)
         self.rack_marginal.append(marginal)
-        self.series.append(self._evaluate(it_w.sum(axis=1), spans))
+        self.series.append(self._evaluate(it_w.sum(axis=1), spans, self.meter.edges_s[first:]))
         self._booked += len(spans)
 
-    def _evaluate(self, it_w: FloatArray, spans_s: FloatArray) -> chain.FacilitySeries:
+    def _evaluate(self, it_w: FloatArray, spans_s: FloatArray, edges_s: list[float]) -> chain.FacilitySeries:
         site, feed_w = self.chain, it_w
+        if self.carbon is not None:
+            site = replace(site, carbon_g_per_kwh=self.carbon.means(edges_s))
+            if edges_s[-1] > self.carbon.end_s:
+                self.warnings.add(f"site {self.name}: the run outlasts its carbon intensity, whose last value is kept")
         if site.ups is not None:
             ups = self._fitting(site.ups, it_w, "UPS")
             site, feed_w = replace(site, ups=ups), it_w + ups.loss_w(it_w)
@@ -126,7 +148,34 @@ def _chain(site: Site, catalog: Catalog, rated_w: float) -> chain.Site:
         plant=ConstantPlant(site.plant.pue, site.plant.wue, site.plant.consumed),
         ups=bank(site.ups),
         transformer=bank(site.transformer),
-        carbon_g_per_kwh=figure(site.carbon_intensity, "carbon_g_per_kwh"),
+        carbon_g_per_kwh=figure(
+            None if isinstance(site.carbon_intensity, SeriesFile) else site.carbon_intensity, "carbon_g_per_kwh"
+        ),
         price_usd_per_kwh=figure(site.energy_price, "price_usd_per_kwh"),
         ewif_l_per_kwh=figure(site.water_intensity, "ewif_l_per_kwh"),
     )
+
+
+def _carbon(scenario: Scenario, name: str, folder: Path | None) -> Steps | None:
+    """Carbon intensity of a site from a file, from the start of the run. ScenarioError where it does not cover it."""
+    signal = scenario.sites[name].carbon_intensity
+    if not isinstance(signal, SeriesFile):
+        return None
+    where = f"sites.{name}.carbon_intensity"
+    if scenario.start is None:
+        raise ScenarioError(f"{where}: a file over time needs the key 'start' of the scenario")
+    path = Path(signal.path)
+    try:
+        if not path.is_absolute():  # a loaded scenario has no others
+            path = files.resolve(signal.path, folder or Path.cwd(), own=folder is None)
+    except files.FileProblem as error:
+        raise ScenarioError(f"{where}.path: {error}") from None
+    steps = series_file.read(path, time=signal.time, column=signal.column, hold=signal.gaps == "hold")
+    first_s = scenario.start.timestamp()
+    last_s = first_s + scenario.duration
+    if not steps.covers(first_s, last_s):
+        raise ScenarioError(
+            f"{where}: {path} reaches from {utc(float(steps.start_s[0]))} to {utc(steps.end_s)}, "
+            f"but the run lasts from {utc(first_s)} to {utc(last_s)}"
+        )
+    return steps.since(first_s)

@@ -55,6 +55,22 @@ _OPENDC: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     ),
 }
 
+#: The same host under demand that varies, and a grid whose carbon intensity does; worked out by hand: 600 s at 150 W,
+#: 300 s at 200 W, 300 s at 100 W; and half an hour each of 150 W at 100 and at 200 g/kWh.
+_VARYING: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
+    "demand in fragments": (
+        {"tasks": [{"submit_s": 0, "cores": 1, "fragments": [[600, 1000], [300, 2000], [300, 0]]}]},
+        {"makespan_s": 1200, "energy_J": 180e3, "energy_minute_12_J": 12e3, "cpu_active_s": 600},
+    ),
+    "carbon in steps": (
+        {
+            "tasks": [{"submit_s": 0, "cores": 1, "fragments": [[3600, 1000]]}],
+            "carbon_g_per_kWh": [[0, 100], [1800, 200]],
+        },
+        {"energy_J": 540e3, "carbon_g": 22.5},
+    ),
+}
+
 #: Configuration of Frontier in ExaDigiT RAPS, version 6c142bf, and what `raps run` prints for an idle and a
 #: full machine.
 _FRONTIER = {
@@ -95,9 +111,14 @@ _FIFO: dict[str, Any] = {
 
 
 def builtin() -> Iterator[Case]:
-    """Unit cases, the power chain of Frontier and 100,000 jobs in order of submission; no file is needed."""
+    """Unit cases, demand and carbon that vary, the power chain of Frontier, 100,000 jobs in order of submission.
+
+    No file is needed.
+    """
     for name, (added, expected) in _OPENDC.items():
         yield _case("opendc", f"OpenDC {name}", {"input": {**_HOST, **added}, "expected": expected})
+    for name, (added, expected) in _VARYING.items():
+        yield _case("opendc", name, {"input": {**_HOST, **added}, "expected": expected})
     for name, (util, figures) in _RAPS.items():
         yield _case(
             "frontier_power",

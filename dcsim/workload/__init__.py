@@ -2,6 +2,7 @@
 
 from dcsim.workload import traces
 from dcsim.workload.block import BLOCK_ROWS, Block
-from dcsim.workload.streams import blocks, most_tokens
+from dcsim.workload.draws import column_draws, most_tokens
+from dcsim.workload.streams import blocks
 
-__all__ = ["BLOCK_ROWS", "Block", "blocks", "most_tokens", "traces"]
+__all__ = ["BLOCK_ROWS", "Block", "blocks", "column_draws", "most_tokens", "traces"]

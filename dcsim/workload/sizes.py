@@ -16,6 +16,7 @@ import numpy.typing as npt
 from dcsim.catalog import Entry
 from dcsim.errors import CatalogError
 from dcsim.workload.block import FloatArray
+from dcsim.workload.laws import Law
 
 _INPUT_PROBABILITIES = (*(k / 64 for k in range(64)), 0.99, 0.995, 0.999, 1.0)
 _OUTPUT_PROBABILITIES = (0, 0.01, *(k / 20 for k in range(1, 20)), 0.98, 0.99, 1.0)
@@ -27,6 +28,35 @@ def fixed(input_tokens: int, output_tokens: int, count: int) -> dict[str, FloatA
         "input_tokens": np.full(count, float(input_tokens)),
         "output_tokens": np.full(count, float(output_tokens)),
     }
+
+
+def whole(tokens: FloatArray) -> FloatArray:
+    """Numbers of tokens: whole and at least 1."""
+    return np.maximum(np.ceil(tokens), 1.0)
+
+
+@dataclass(frozen=True)
+class Correlated:
+    """Input and output of two laws, tied by a Gaussian copula (Nelsen, An Introduction to Copulas, 2006).
+
+    Its Pearson correlation is 2 sin(pi r / 6) for Spearman's rank correlation r (Kruskal 1958).
+    """
+
+    input_tokens: Law
+    output_tokens: Law
+    rank_correlation: float
+
+    def draw(self, generator: np.random.Generator, count: int) -> dict[str, FloatArray]:
+        """Columns input_tokens and output_tokens of `count` requests; two normal numbers per request."""
+        from scipy.special import ndtr
+
+        pearson = 2.0 * np.sin(np.pi * self.rank_correlation / 6.0)
+        first, other = generator.standard_normal((count, 2)).T
+        second = pearson * first + np.sqrt(max(0.0, 1.0 - pearson**2)) * other
+        return {
+            "input_tokens": whole(self.input_tokens.quantile(ndtr(first))),
+            "output_tokens": whole(self.output_tokens.quantile(ndtr(second))),
+        }
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def bench(servers_of, seconds, *, slots=1, placement=FirstFit):
     def arrive(arrival_s):
         nothing = np.zeros(count)
         service = Service(np.asarray(seconds, float), nothing + 100.0, nothing, nothing)
-        first = table.reserve("jobs", 0, np.asarray(arrival_s, float), {}, {"pool": service}, {"pool": 1})
+        first = table.reserve("jobs", 0, np.asarray(arrival_s, float), {}, {"pool": service}, {"pool": 1}, {})
         clock.feed([(list(arrival_s), range(first, first + count))], dispatcher.arrival(kind))
 
     return clock, dispatcher, pool, arrive

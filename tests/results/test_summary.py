@@ -104,7 +104,7 @@ def test_every_key_is_documented_and_a_full_run_has_nearly_all(scenario):
     chat = {"arrivals": {"kind": "poisson", "rate": "2/s"}, "model": "llama-3.1-8b", "sizes": "azure-llm-conv-2023"}
     run = scenario(
         {},
-        {"chat": chat | {"runs_on": ["pool"], "slo": {"ttft": "1 s", "tpot": "50 ms"}}},
+        {"chat": chat | {"runs_on": ["pool"], "tenant": "lab", "slo": {"ttft": "1 s", "tpot": "50 ms"}}},
         sites={"hall": {"plant": {"kind": "constant", "pue": 1.3, "wue": "1 L/kWh"}} | PRICED},
         racks={"rack": rack},
     )

@@ -230,6 +230,100 @@ def test_contradictions(changed, complaint, old, new, line):
     assert line in lines[0]
 
 
+POISSON = "{kind: poisson, rate: 2/s}"
+TRACE = "kind: trace, path: small.yaml, format: csv"
+FLAT = f"[{'1,' * 24}]"
+ZERO = f"[{'0,' * 24}]"
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "line"),
+    [
+        ("kind: gamma, rate: 2/s", "streams.chat.arrivals: missing key 'cv'"),
+        ("kind: gamma, rate: 2/s, cv: 0", "streams.chat.arrivals.cv: found '0', want at least 0.01"),
+        (f"kind: gamma, rate: 2/s, cv: 2, profile: {ZERO}", "arrivals.profile: all factors are 0, want at least one"),
+        ("kind: weibull, rate: 2/s, cv: 2, profile: x", "arrivals.profile: no profile 'x' in the catalog"),
+        ("kind: lognormal, rate: 2/s, cv: 101", "streams.chat.arrivals.cv: found '101', want at most 100"),
+        (
+            "kind: periodic, rate: 2/s, jitter: 1 s",
+            "streams.chat.arrivals.jitter: found 1 s, want at most the distance of two arrivals at 2/s",
+        ),
+        ("kind: sinusoid, rate: 2/s, amplitude: 2, peak: 0 s", "arrivals.amplitude: found '2', want at most 1"),
+        (
+            f"kind: weekly, rate: 2/s, profile: {FLAT}",
+            "streams.chat.arrivals: found neither 'days' nor 'weekend', want one of them",
+        ),
+        (f"kind: weekly, rate: 2/s, profile: {FLAT}, days: [0,0,0,0,0,0,0]", "arrivals.days: all factors are 0"),
+        (f"kind: weekly, rate: 2/s, profile: {FLAT}, days: [1]", "arrivals.days: found 1 of them, want at least 7"),
+        (
+            f"kind: weekly, rate: 2/s, profile: {FLAT}, weekend: 1, start: mon",
+            "arrivals.start: found 'mon'; did you mean 'monday'?",
+        ),
+        (
+            "kind: mmpp, rates: [1/s, 2/s]",
+            "streams.chat.arrivals: found neither 'stays' nor 'changes', want one of them",
+        ),
+        ("kind: mmpp, rates: [1/s, 2/s], stays: [1 s, 1 s, 1 s]", "arrivals.stays: found 3 of them, want 2, one for"),
+        ("kind: mmpp, rates: [0/s, 0/s], stays: [1 s, 1 s]", "arrivals.rates: all rates are 0/s, want at least one"),
+        (
+            "kind: mmpp, rates: [1/s, 2/s], changes: [[0/s, 1/s], [1/s]]",
+            "arrivals.changes: want 2 rows of 2 rates, one for each state",
+        ),
+        ("kind: hawkes, rate: 1/s, branching: 1, decay: 1 s", "arrivals.branching: found '1', want at most 0.99"),
+        (
+            "kind: self-similar, rate: 1/s, hurst: 1, sources: 1, on: 1 s",
+            "arrivals.hurst: found '1', want less than 1",
+        ),
+        ("kind: clients, rate: 1/s, cv: [1]", "arrivals: found neither 'zipf' nor 'shares', want one of them"),
+        ("kind: clients, rate: 1/s, cv: [1], zipf: 1", "arrivals.zipf: 'zipf' needs 'count' beside it"),
+        ("kind: clients, rate: 1/s, cv: [1], shares: [1], count: 1", "arrivals.count: 'count' needs 'zipf' beside it"),
+        ("kind: clients, rate: 1/s, cv: [1, 2], shares: [1]", "arrivals.cv: found 2 of them, want at most 1, one for"),
+        ("kind: clients, rate: 1/s, cv: [1], shares: [0]", "arrivals.shares.0: found '0', want more than 0"),
+        ("kind: rates, path: rates.csv, format: csv", "arrivals.path: no file 'rates.csv' beside the scenario"),
+        (f"{TRACE}, loop: true, resample: 1 min", "arrivals.loop: found both 'loop' and 'resample', want one of them"),
+        (f"{TRACE}, period: 1 min", "arrivals.period: 'period' needs 'loop', 'resample' or 'warp.window'"),
+        (f"{TRACE}, order: random", "arrivals.order: found 'random', which needs 'moments' of another kind"),
+        (f"{TRACE}, warp: {{profile: x}}", "arrivals.warp.profile: no profile 'x' in the catalog"),
+        (f"{TRACE}, warp: {{profile: {ZERO}}}", "arrivals.warp.profile: all factors are 0"),
+        (
+            f"{TRACE}, rate_scale: 2, moments: {POISSON}",
+            "arrivals.rate_scale: 'rate_scale' changes the trace's own times, which 'moments' replaces",
+        ),
+        (f"{TRACE}, moments: {{kind: trace}}", "arrivals.moments.kind: unknown kind 'trace'"),
+        (f"{TRACE}, moments: {{rate: 1/s}}", "arrivals.moments: missing key 'kind'; allowed: clients, daily, "),
+        (
+            f"{TRACE}, moments: {{kind: rates, path: no.csv, format: csv}}",
+            "arrivals.moments.path: no file 'no.csv' beside the scenario",
+        ),
+        (
+            f"{TRACE}, moments: {{kind: schedule, times: [2 s], every: 1 s}}",
+            "arrivals.moments.times.0: found 2 s, want less than `every`, 1 s",
+        ),
+    ],
+)
+def test_contradictions_of_arrivals(changed, complaint, arrivals, line):
+    lines = complaint(changed((POISSON, f"{{{arrivals}}}")))
+    assert len(lines) == 1
+    assert line in lines[0]
+
+
+@pytest.mark.parametrize(
+    "arrivals",
+    [
+        "kind: periodic, rate: 2/s, phase: 1 s, jitter: 0.5 s",
+        f"kind: weekly, rate: 2/s, profile: {FLAT}, weekend: 70 %",
+        "kind: gamma, rate: 2/s, cv: 3, profile: servegen-m-large",
+        "kind: mmpp, rates: [1/s, 0/s], changes: [[0/s, 1/s], [1/min, 0/s]]",
+        "kind: clients, rate: 1/s, cv: [3, 1], count: 100, zipf: 1.1",
+        f"{TRACE}, loop: true, period: 1 d, warp: {{profile: servegen-m-large, window: 5 min}}",
+        f"{TRACE}, order: random, moments: {{kind: hawkes, rate: 1/s, branching: 50 %, decay: 1 s}}",
+    ],
+)
+def test_arrivals_that_do(changed, arrivals):
+    scenario = load(changed((POISSON, f"{{{arrivals}}}")))
+    assert build(scenario.model_dump(mode="json", exclude_none=True), folder="/") == scenario or "path" in arrivals
+
+
 def test_a_pool_stands_on_one_site(changed, complaint):
     path = changed(
         ("  here: {place: sweden}", "  here: {place: sweden}\n  there: {place: ireland}"),

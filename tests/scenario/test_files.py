@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dcsim.scenario import load, read_back
+from dcsim.scenario import files, load, read_back
 from dcsim.scenario.files import FileProblem, resolve
 from dcsim.scenario.text import dump
 
@@ -143,3 +143,14 @@ def test_a_run_folder_can_be_read_when_its_trace_is_gone(trace, tmp_path, tmp_pa
     resolved = tmp_path_factory.mktemp("run") / "scenario.yaml"
     resolved.write_text(dump(scenario))
     assert read_back(resolved) == scenario
+
+
+def test_a_dataset_that_was_not_fetched_is_told_with_its_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("DCSIM_CACHE", str(tmp_path))
+    with pytest.raises(files.FileProblem, match="dcsim data get azure-llm-2023-conv"):
+        files.resolve("dataset:azure-llm-2023-conv", tmp_path)
+
+
+def test_an_unknown_dataset(tmp_path):
+    with pytest.raises(files.FileProblem, match="did you mean"):
+        files.resolve("dataset:azure-llm-2032-conv", tmp_path)

@@ -57,7 +57,7 @@ def test_the_good_one_loads(scenario):
         (
             "kind: poisson, rate: 2/s",
             "rate: 2/s",
-            "streams.chat.arrivals: missing key 'kind'; allowed: daily, poisson, schedule, trace",
+            "streams.chat.arrivals: missing key 'kind'; allowed: clients, closed, daily, gamma, hawkes, ",
         ),
         (
             "{kind: poisson, rate: 2/s}",
@@ -67,7 +67,7 @@ def test_the_good_one_loads(scenario):
         (
             "{kind: poisson, rate: 2/s}",
             "often",
-            "streams.chat.arrivals: found 'often', want a mapping with keys bad_rows, ",
+            "streams.chat.arrivals: found 'often', want a mapping with a key 'kind': clients, closed, daily, gamma, ",
         ),
         (
             "input_tokens: 1000",
@@ -87,7 +87,7 @@ def test_the_good_one_loads(scenario):
         (
             "{input_tokens: 1000, output_tokens: 200}",
             "[1, 2]",
-            "streams.chat.sizes: found a list, want a mapping with keys input_tokens, output_tokens",
+            "streams.chat.sizes: found a list, want a mapping with keys correlation, input_tokens, output_tokens",
         ),
         ("[h100]", "[]", "small.yaml:23: streams.chat.runs_on: found none, want at least 1"),
         ("[h100]", "h100", "small.yaml:23: streams.chat.runs_on: found 'h100', want a list"),

@@ -287,3 +287,17 @@ def test_a_request_without_tokens_is_refused(scenario: Build, tokens: dict[str, 
 
     with pytest.raises(PlacementError, match="found a request without input or output tokens"):
         dcsim.simulate(scenario({"chat": _pool()}, {"chat": _stream(1, ["chat"])}), processes={"own": own})
+
+
+def test_no_stream_starts_on_a_decode_pool_of_another(scenario: Build) -> None:
+    pools = {"prompts": _pool(decode_pool="answers"), "answers": _pool()}
+    streams = {"one": _stream(1, ["prompts"]), "two": _stream(1, ["answers"])}
+    with pytest.raises(ScenarioError, match=r"streams.two.runs_on: pool 'answers' only decodes"):
+        dcsim.simulate(scenario(pools, streams))
+
+
+def test_tokens_for_a_model_that_takes_none(scenario: Build) -> None:
+    pools = {"a": {"system": "hgx-h100", "nodes": 1}}
+    stream = _stream(1, ["a"], "resnet-50")
+    with pytest.raises(ScenarioError, match=r"streams.chat.sizes: found tokens, but model 'resnet-50' takes none"):
+        dcsim.simulate(scenario(pools, {"chat": stream}))

@@ -237,3 +237,18 @@ def test_a_plant_that_leaves_no_room_for_the_losses_is_a_warning(scenario, pool,
     assert parts["plant"] == 0.0
     facility_kwh = summary["energy"]["it_kwh"] + parts["ups"] + parts["transformer"]
     assert summary["energy"]["facility_kwh"] == pytest.approx(facility_kwh)
+
+
+def test_rows_that_became_no_job_are_told_with_their_reasons(scenario, pool, tmp_path):
+    trace = tmp_path / "trace.csv"
+    trace.write_text("arrived_at,num_prefill_tokens,num_decode_tokens\n0,5,5\n1,0,5\n2,5,0\n3,5,5\n500,5,5\n")
+    stream = {
+        "arrivals": {"kind": "trace", "path": str(trace), "format": "azure-llm"},
+        "service": {"distribution": "fixed", "mean": "1 s"},
+        "runs_on": ["a"],
+    }
+    summary = simulate(scenario({"a": pool()}, {"s": stream})).summary
+    assert summary["jobs"]["dropped_rows"] == 3
+    (warning,) = summary["trust"]["warnings"]
+    assert warning.startswith("streams.s: rows of its trace that became no job: 2 ")
+    assert "after the end" not in warning

@@ -99,6 +99,50 @@ def test_bad_cases_are_failed_with_a_reason(tmp_path: Path, body: dict[str, Any]
     assert says in row.note
 
 
+def test_images_and_steps_are_built_in_and_say_what_was_fitted() -> None:
+    rows = run(["gpu"]).rows
+    times = {row.case: row.status for row in rows if row.metric == "time, s"}
+    assert len(times) == 14
+    assert {case for case, status in times.items() if status == "passed"} == {
+        f"SANA1.5_{size}B_1024px_diffusers {gpu}, batch 8" for size in ("1.6", "4.8") for gpu in ("H100", "B200")
+    }
+    joules = [row for row in rows if row.metric == "J/image"]
+    assert {row.status for row in joules} == {"passed"}
+    assert sorted(abs(row.error or 0.0) for row in joules)[len(joules) // 2] < 0.10
+    steps = {row.case: row for row in rows if row.metric.startswith("MFU")}
+    assert len(steps) == 8
+    assert [case for case, row in steps.items() if row.status == "calibration"] == [
+        "steps of llama-3.1-405b, 8,192 x h100-sxm"
+    ]
+    assert sorted(abs(row.error or 0.0) for row in steps.values())[4] < 0.05
+
+
+def test_an_image_far_off_fails_and_an_unknown_one_is_skipped(tmp_path: Path) -> None:
+    row = {
+        "model_id": "black-forest-labs/FLUX.1-dev",
+        "gpu_model": "H100",
+        "batch_size": 8,
+        "batch_latency_s": 40.0,
+        "energy_per_image_joules": 7570.0,
+    }
+    rows = _rows(tmp_path, {"images": [row, row | {"model_id": "someone/else"}]})
+    assert [row.status for row in rows] == ["failed", "passed", "skipped"]
+
+
+def test_steps_far_off_fail_and_impossible_ones_are_skipped(tmp_path: Path) -> None:
+    step = {
+        "model": "llama-3.1-8b",
+        "gpu": "h100-sxm",
+        "gpus": 8,
+        "step_tokens": 1_000_000,
+        "precision": "fp8",
+        "mfu": 0.7,
+    }
+    rows = _rows(tmp_path, {"steps": [step, step | {"tensor": 3}]})
+    assert [row.status for row in rows] == ["failed", "skipped"]
+    assert "no whole number of copies" in rows[1].note
+
+
 def test_training_energy_off_by_more_than_two_percent_fails(tmp_path: Path) -> None:
     run_ = {"model": "GPT-3 175B", "gpu": "V100", "gpus": 10_000, "days": 14.8, "avg_W": 330, "PUE": 1.1, "MWh": 1400}
     [row] = _rows(tmp_path, {"training": [run_]})

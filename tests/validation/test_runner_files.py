@@ -181,20 +181,11 @@ def test_a_case_with_a_wrong_part_fails_with_its_place(tmp_path: Path, path: str
     assert len(found.note) < 300
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "reason"),
-    [
-        ("input.tasks.0.fragments", [[600, 1000], [600, 500]], "varies in time"),
-        ("input.workload", "surf_week", "varies in time"),
-        ("input.failures", [{"start_s": 1, "duration_s": 1, "intensity": 0.5}], "random share"),
-    ],
-)
-def test_what_the_simulator_cannot_express_is_skipped_with_the_reason(
-    tmp_path: Path, path: str, value: Any, reason: str
-) -> None:
-    found = only(validate(tmp_path, "datacenter", a=changed(path, value)))
+def test_what_the_simulator_cannot_express_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    failures = [{"start_s": 1, "duration_s": 1, "intensity": 0.5}]
+    found = only(validate(tmp_path, "datacenter", a=changed("input.failures", failures)))
     assert found.status == "skipped"
-    assert reason in found.note
+    assert "random share" in found.note
 
 
 @pytest.mark.parametrize("name", ["../secret.csv", "/etc/hostname", "missing.csv"])

@@ -183,6 +183,230 @@ def test_run_times_of_a_trace_that_has_none(tmp_path):
         blocks(stream(replay(path), service={"distribution": "trace"}))
 
 
+# ---------------------------------------------------------------- a trace, changed
+
+
+def once(parts, key=None):
+    return np.concatenate([part.arrival_s if key is None else part.columns[key] for part in parts])
+
+
+RUNS = {"service": {"distribution": "trace"}}
+
+
+def test_loop_repeats_the_jobs_with_the_period_of_the_trace(trace):
+    # Own period: last arrival 99 s and a mean gap of 89 / 3 s.
+    parts = blocks(stream(replay(trace, loop=True), **RUNS), 300.0)
+    period = 99 + 89 / 3
+    np.testing.assert_allclose(once(parts), np.add.outer(np.arange(3) * period, [10, 20, 30, 99]).ravel()[:11])
+    assert once(parts, "trace_id").tolist() == [8, 9, 7, 10, 8, 9, 7, 10, 8, 9, 7]
+    assert once(parts, "run_s").tolist()[4:7] == [6.0, 7.0, 5.0]
+    assert sum(part.dropped_rows for part in parts) == 0
+
+
+def test_loop_with_a_given_period_and_a_rate_scale(trace):
+    parts = blocks(stream(replay(trace, loop=True, period="100 s", rate_scale=2), **RUNS), 110.0)
+    assert once(parts).tolist() == [5.0, 10.0, 15.0, 49.5, 55.0, 60.0, 65.0, 99.5, 105.0]
+    assert once(blocks(stream(replay(trace, loop=True, period="100 s"), **RUNS), 50.0)).tolist() == [10.0, 20.0, 30.0]
+
+
+def test_a_long_loop_comes_in_bounded_blocks(trace):
+    parts = blocks(stream(replay(trace, loop=True, period="100 s"), **RUNS), 5e6)
+    assert sum(map(len, parts)) == 200_000
+    assert max(map(len, parts)) <= workload.BLOCK_ROWS
+    assert (np.diff(once(parts)) > 0).all()
+
+
+@pytest.fixture
+def long_trace(tmp_path):
+    """10,000 s: job k arrives at k + 0.5 s and is as long as k + 1, three times as many in the second half."""
+    moments = np.concatenate([np.arange(0, 5000, 3), np.arange(5000, 10_000)]) + 0.5
+    path = tmp_path / "long.csv"
+    path.write_text("submit_s,run_s\n" + "".join(f"{moment},{moment + 0.5}\n" for moment in moments.tolist()))
+    return path
+
+
+def test_resampled_blocks_are_blocks_of_the_trace(long_trace):
+    spec = stream(replay(long_trace, resample="60 s", period="10000 s"), **RUNS)
+    parts = blocks(spec, 600_000.0)
+    arrival_s, run_s = once(parts), once(parts, "run_s")
+    moved = arrival_s - (run_s - 0.5)  # by how much each job left its place in the trace
+    np.testing.assert_allclose(moved % 60.0, 0.0, atol=1e-6)
+    block = np.floor(arrival_s / 60.0)
+    drawn = {number: np.unique(moved[block == number]) for number in range(100)}
+    assert all(len(each) == 1 for each in drawn.values())  # all jobs of a block moved together
+    assert len({float(each[0]) - 60 * number for number, each in drawn.items()}) > 50
+    # 166 blocks of 60 s, 9,960 s of the trace: 20 or 60 jobs in a block.
+    assert len(arrival_s) == pytest.approx(10_000 * (5000 / 3 + 4960) / 166, rel=0.01)
+    assert digest(parts) == digest(blocks(spec, 600_000.0))
+    assert digest(parts) != digest(blocks(spec, 600_000.0, seed=2))
+
+
+def test_warp_puts_a_profile_on_top_of_the_trace(long_trace):
+    profile = [0.0] * 12 + [2.0] * 12
+    spec = stream(replay(long_trace, loop=True, period="10000 s", warp={"profile": profile}), **RUNS)
+    hours = once(blocks(spec, 10 * 86_400.0)) % 86_400.0 / 3600.0
+    assert len(hours) == pytest.approx(0.66667 * 864_000, rel=0.03)
+    assert not ((hours > 0.51) & (hours < 11.49)).any()
+
+
+def test_levelled_windows_leave_only_the_profile(long_trace):
+    warp = {"profile": [1.0] * 24, "window": "100 s"}
+    spec = stream(replay(long_trace, period="10000 s", warp=warp), **RUNS)
+    (block,) = blocks(spec, 10_000.0)
+    first = np.count_nonzero(block.arrival_s < 5000.0)
+    assert first == pytest.approx(len(block) / 2, abs=3)
+    assert np.diff(block.arrival_s).max() < 2.0
+    plain = blocks(stream(replay(long_trace), **RUNS), 10_000.0)
+    np.testing.assert_array_equal(once(plain, "run_s"), block.columns["run_s"])
+
+
+def test_sizes_of_a_trace_with_arrivals_of_another_kind(trace):
+    moments = {"kind": "gamma", "rate": "1/s", "cv": 2}
+    parts = blocks(stream(replay(trace, moments=moments), **RUNS), 100_000.0)
+    assert len(once(parts)) == pytest.approx(100_000, rel=0.03)
+    assert once(parts, "trace_id")[:9].tolist() == [8, 9, 7, 10, 8, 9, 7, 10, 8]
+    mixed = blocks(stream(replay(trace, moments=moments, order="random"), **RUNS), 100_000.0)
+    np.testing.assert_array_equal(once(mixed), once(parts))  # the same moments, other jobs
+    share = np.bincount(once(mixed, "trace_id").astype(int))[7:] / len(once(mixed))
+    np.testing.assert_allclose(share, 0.25, atol=0.01)
+
+
+def test_clients_bring_their_number_to_the_jobs_of_a_trace(trace):
+    moments = {"kind": "clients", "rate": "1/s", "shares": [1, 3], "cv": [1]}
+    (block,) = blocks(stream(replay(trace, moments=moments), **RUNS), 1000.0)
+    assert block.labels["user"] == ("client-1", "client-2")
+    assert block.columns["user"].mean() == pytest.approx(0.75, abs=0.05)
+    assert block.columns["run_s"][:4].tolist() == [6.0, 7.0, 5.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loop": True, "period": "99 s"}, r"arrivals.period: found 99 s, want more than the last arrival .*, 99 s"),
+        ({"resample": "1 d"}, r"arrivals.resample: found 86400 s, want at most the length of the trace, 128.667 s"),
+        ({"loop": True, "rate_scale": 1e9}, r"streams.s.arrivals: about 1.12e\+11 jobs in the run; at most 50,000,000"),
+        ({"warp": {"profile": [1.0] * 24, "window": "1 us"}}, r"arrivals.warp.window: found 128,666,667 windows"),
+        ({"warp": {"profile": [0.0] * 24}}, r"arrivals.warp.profile: all factors are 0"),
+        ({"moments": {"kind": "poisson", "rate": "1 GHz"}}, r"arrivals.moments.rate: about 3.6e\+12 jobs"),
+    ],
+)
+def test_changes_that_a_trace_does_not_bear(trace, options, message):
+    with pytest.raises(ScenarioError, match=message):
+        blocks(stream(replay(trace, **options), **RUNS))
+
+
+def test_a_trace_of_one_moment_has_no_period(tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text("submit_s,run_s\n5,1\n5,2\n")
+    with pytest.raises(ScenarioError, match=r"missing key 'period'; all jobs of the trace arrive at 5 s"):
+        blocks(stream(replay(path, loop=True), **RUNS))
+
+
+# ---------------------------------------------------------------- rates of a file
+
+
+@pytest.fixture
+def rate_table(monkeypatch, tmp_path):
+    path = tmp_path / "rates"
+    path.touch()
+    table = workload.traces.Rates(600.0, np.array([1.0, 3.0, 0.0, 4.0]))
+    monkeypatch.setattr(workload.traces, "rates", lambda *_given: table)
+    return {"kind": "rates", "path": str(path), "format": "any"}
+
+
+def test_rates_follow_the_table_and_repeat(rate_table):
+    arrival_s = once(blocks(stream(rate_table), 40 * 2400.0))
+    per_interval = np.bincount((arrival_s % 2400.0 // 600.0).astype(int), minlength=4)
+    assert per_interval[2] == 0
+    np.testing.assert_allclose(per_interval / (40 * 600.0), [1, 3, 0, 4], atol=0.06)
+
+
+def test_rates_scaled_to_a_mean_and_once(rate_table):
+    arrival_s = once(blocks(stream(rate_table | {"rate": "20/s", "repeat": False}), 1e5))
+    assert len(arrival_s) == pytest.approx(20 * 2400, abs=4 * math.sqrt(48_000))
+    assert arrival_s.max() < 2400.0
+
+
+def test_rates_that_are_all_0(rate_table, monkeypatch):
+    monkeypatch.setattr(workload.traces, "rates", lambda *_given: workload.traces.Rates(600.0, np.zeros(3)))
+    with pytest.raises(TraceError, match="all rates are 0"):
+        blocks(stream(rate_table))
+
+
+# ---------------------------------------------------------------- every kind of a scenario
+
+KINDS = (
+    {"kind": "periodic", "rate": "20/s", "phase": "1 s", "jitter": "10 ms"},
+    {"kind": "sinusoid", "rate": "20/s", "amplitude": 0.5, "peak": "14 h"},
+    {"kind": "gamma", "rate": "20/s", "cv": 3, "profile": "servegen-m-large"},
+    {"kind": "weibull", "rate": "20/s", "cv": 3},
+    {"kind": "lognormal", "rate": "20/s", "cv": 3},
+    {"kind": "mmpp", "rates": ["38/s", "2/s"], "stays": ["10 s", "10 s"]},
+    {"kind": "mmpp", "rates": ["30/s", "10/s"], "changes": [["0/s", "1/s"], ["1/s", "0/s"]]},
+    {"kind": "hawkes", "rate": "20/s", "branching": 0.6, "decay": "2 s"},
+    {"kind": "self-similar", "rate": "20/s", "hurst": 0.7, "sources": 100, "on": "1 s"},
+    {"kind": "clients", "rate": "20/s", "count": 100, "zipf": 1.2, "cv": [3, 1.2], "profile": "servegen-m-large"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arrivals", KINDS, ids=lambda kind: kind["kind"])
+def test_every_kind_has_its_rate_and_the_same_bytes_whatever_the_block_size(arrivals):
+    spec = stream(arrivals, service={"distribution": "exponential", "mean": "2 s"})
+    whole = blocks(spec, 86_400.0)
+    assert sum(map(len, whole)) / 86_400.0 == pytest.approx(20.0, rel=0.05)
+    assert max(map(len, whole)) <= workload.BLOCK_ROWS
+    assert digest(blocks(spec, 3600.0, rows=777)) == digest(blocks(spec, 3600.0))
+
+
+def test_states_that_cannot_be_left_or_reached():
+    changes = [["0/s", "2/s", "0/s"], ["1/s", "0/s", "0/s"], ["1/s", "0/s", "0/s"]]
+    with pytest.raises(ScenarioError, match=r"arrivals.changes: want rates of change by which every state can be"):
+        blocks(stream({"kind": "mmpp", "rates": ["3/s", "1/s", "0/s"], "changes": changes}))
+
+
+def test_week_by_hand():
+    # A working day has weight 1, weekend 0.25: mean (5 + 0.5) / 7. The run starts on Saturday.
+    week = {"kind": "weekly", "rate": "5.5/s", "profile": [1.0] * 24, "weekend": 0.25, "start": "saturday"}
+    days = np.bincount((once(blocks(stream(week), 7 * 86_400.0)) // 86_400.0).astype(int))
+    expected = 86_400.0 * np.array([1.75, 1.75, 7, 7, 7, 7, 7])
+    np.testing.assert_allclose(days, expected, rtol=0.02)  # half an hour at midnight is in between
+    given = week | {"days": [1, 1, 1, 1, 1, 0.25, 0.25]}
+    del given["weekend"]
+    assert digest(blocks(stream(given), 86_400.0)) == digest(blocks(stream(week), 86_400.0))
+
+
+def test_a_week_of_something_that_is_no_day():
+    spec = stream({"kind": "weekly", "rate": "1/s", "profile": "azure-llm-conv-2023-hour", "weekend": 1})
+    with pytest.raises(ScenarioError, match=r"arrivals.profile: found 'azure-llm-conv-2023-hour' of 3480 s, want"):
+        blocks(spec)
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "message"),
+    [
+        (
+            {"kind": "periodic", "rate": "1/s", "jitter": "2 s"},
+            "arrivals.jitter: found 2 s, want at most the distance of two arrivals at 1/s",
+        ),
+        (
+            {"kind": "mmpp", "rates": ["1/s", "2/s"], "stays": ["1 ns", "1 ns"]},
+            "arrivals.stays: about .* changes of state",
+        ),
+        ({"kind": "clients", "rate": "1/s", "cv": [1]}, "streams.s.arrivals: found neither 'zipf' nor 'shares'"),
+        ({"kind": "weekly", "rate": "1/s", "profile": [1.0] * 24}, "arrivals: found neither 'days' nor 'weekend'"),
+        ({"kind": "mmpp", "rates": ["1 GHz", "0/s"], "stays": ["1 s", "1 s"]}, "arrivals.rates: about 5e.14 jobs"),
+        (
+            {"kind": "hawkes", "rate": "1000/s", "branching": 0.9, "decay": "1 h"},
+            "arrivals.decay: about .* jobs with those before the start",
+        ),
+        ({"kind": "self-similar", "rate": "1/s", "hurst": 0.8, "sources": 1e6, "on": "1 us"}, "arrivals.on: about"),
+    ],
+)
+def test_too_much_is_refused_before_it_is_drawn(arrivals, message):
+    with pytest.raises(ScenarioError, match=message):
+        blocks(stream(arrivals), 1e6)
+
+
 # ---------------------------------------------------------------- refused
 
 
@@ -202,7 +426,7 @@ def test_run_times_of_a_trace_that_has_none(tmp_path):
         (
             stream({"kind": "schedule", "times": ["2 s"], "every": "1 s"}),
             ScenarioError,
-            r"streams.s.arrivals.times: found 2 s, want all below `every`, 1 s",
+            r"streams.s.arrivals.times.0: found 2 s, want less than `every`, 1 s",
         ),
         (
             stream({"kind": "daily", "rate": "1/s", "profile": [0.0] * 24}),
@@ -222,12 +446,12 @@ def test_run_times_of_a_trace_that_has_none(tmp_path):
         (
             stream({"kind": "poisson", "rate": "1/s"}, service={"distribution": "exponential"}),
             ScenarioError,
-            "streams.s.service.mean: missing",
+            "streams.s.service: missing key 'mean'",
         ),
         (
             stream({"kind": "poisson", "rate": "1/s"}, service={"distribution": "lognormal", "mean": "1 s"}),
             ScenarioError,
-            "streams.s.service.cv: missing",
+            "streams.s.service: missing key 'cv'",
         ),
         (
             stream({"kind": "poisson", "rate": "1/s"}, service={"distribution": "trace"}),

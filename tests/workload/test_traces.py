@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import gzip
-import os
-from pathlib import Path
+import subprocess
+import sys
+import time
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from pyarrow import parquet
 
 from dcsim.errors import TraceError
 from dcsim.workload import traces
-from dcsim.workload.traces import _table, _text
+from dcsim.workload.traces import _lines, _reading, _table, _text
 
 JOBS = "job_id,submit_s,run_s\n"
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+ZST = bytes(pa.compress((JOBS + "1,2,3\n" * 500_000).encode(), codec="zstd", asbytes=True))
+TAR = b"jobs.csv".ljust(257, b"\0") + b"ustar\0" + bytes(249)
 VIDUR = "arrived_at,num_prefill_tokens,num_decode_tokens\n"
 
 
 @pytest.fixture
 def read(tmp_path):
-    def reader(format, content):
+    def reader(format, content, **options):
         path = tmp_path / "trace"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return traces.read(path, format)
+        return traces.read(path, format, traces.Reading(**options))
 
     return reader
 
@@ -39,7 +42,22 @@ def swf(number=1, submit=0, run=100, used=4, asked=-1, limit=-1):
 
 
 def test_formats_are_the_modules_of_the_folder():
-    assert traces.formats() == ["azure-llm", "csv", "swf"]
+    assert {"azure-llm", "csv", "parquet", "swf"} <= set(traces.formats())
+    assert {"openb", "csv", "parquet"} <= set(traces.formats("items"))
+    assert "servegen-rates" in traces.formats("rates")
+    assert {"openb-nodes", "alibaba-spot"} <= set(traces.formats("machines"))
+
+
+def test_what_a_format_does_not_hold_or_take_is_refused(tmp_path):
+    path = tmp_path / "trace"
+    with pytest.raises(TraceError, match="unknown trace format 'azurellm'; did you mean 'azure-llm'"):
+        traces.read(path, "azurellm")
+    with pytest.raises(TraceError, match="format 'openb-nodes' holds nodes, not jobs"):
+        traces.read(path, "openb-nodes")
+    with pytest.raises(TraceError, match="format 'swf' takes no option 'timezone'"):
+        traces.read(path, "swf", traces.Reading(timezone="UTC"))
+    with pytest.raises(TraceError, match="unknown zone 'Asia/Shanghay'; did you mean 'Asia/Shanghai'"):
+        traces.read(path, "csv", traces.Reading(timezone="Asia/Shanghay"))
 
 
 # ---------------------------------------------------------------- csv
@@ -73,8 +91,13 @@ def test_csv_of_requests(read):
         (JOBS, "no rows"),
         ("submitt_s,run_s\n1,2\n", "header: unknown column 'submitt_s'; did you mean 'submit_s'"),
         ("submit_s,run_s,run_s\n1,2,3\n", "header: column 'run_s' is there twice"),
-        ("submit_s\n1\n", "header: no column 'run_s'; found: submit_s"),
-        ("submit_s,input_tokens\n1,2\n", "header: no column 'output_tokens'"),
+        ("run_s\n1\n", "header: no column 'submit_s', 'arrival_s' or 'submit_time'; found: run_s"),
+        ("submit_s,arrival_s\n1,1\n", "header: found both 'submit_s' and 'arrival_s', want one of them"),
+        ("submit_s,input_tokens\n1,2\n", "header: no column 'output_tokens', which 'input_tokens' wants beside it"),
+        ("submit_s,end_time\n1,2\n", "header: no column 'start_time'"),
+        ("submit_s;run_s\n1;2\n", "header: found ';' between the columns, want ','"),
+        ("submit_s\trun_s\n1\t2\n", "header: found a tab between the columns, want ','"),
+        ("submit_s|run_s\n1|2\n", "header: found '|' between the columns, want ','"),
         (JOBS + "1,2,3\n2,,3\n", "row 3, column 'submit_s': found nothing, want a number from 0"),
         (JOBS + "1,2,3\n\n2,-1,3\n", "row 4, column 'submit_s': found '-1', want a number from 0"),
         (JOBS + "1,2,0\n", "row 2, column 'run_s': found '0', want a number above 0"),
@@ -87,11 +110,20 @@ def test_csv_of_requests(read):
         (JOBS + "1.5,2,3\n", "row 2, column 'job_id': found '1.5', want a whole number"),
         (JOBS + "1,2,3\n1,2\n", "row 3: found 2 columns, want 3"),
         (JOBS + "1,2,3,\n", "row 2: found 4 columns, want 3"),
-        (JOBS + "1,2,3\n2\0,1,3\n", "row 3, column 'job_id'"),
+        (JOBS + "1,2,3\n2\0,1,3\n", "row 3: found a NUL byte, want text without"),
+        (JOBS.encode() + b"1,2,3\n1,2,\xe9\n", "row 3: found byte 0xe9, want UTF-8"),
+        (JOBS + '1,"2"0,3\n', "row 2: found a quote within a cell, want quotes around a whole cell"),
+        (JOBS + '1,2,3\n"1,2,3\n4,5,6\n', "row 3: found a quote within a cell, want quotes around a whole cell"),
         (b"\xff\xfe" + JOBS.encode(), "not UTF-8 text"),
         (b"\x1f\x8bno gzip after all", "the gzip file is cut short or damaged"),
         (gzip.compress((JOBS + "1,2,3\n" * 5000).encode(), mtime=0)[:-20], "the gzip file is cut short or damaged"),
         (b"x" * (2**20 + 2**18), "a line of more than 1048576 bytes"),
+        (JOBS.encode() + b'1,2,3\n"' + b"x\n" * 2**20, "row 3: a quote is not closed within 1048576 bytes"),
+        (b"\x28\xb5\x2f\xfdno zst after all", "the zst file is cut short or damaged"),
+        (ZST[:-20], "the zst file is cut short or damaged"),
+        (gzip.compress(TAR, mtime=0), "found a tar archive, want a file of it; unpack it first"),
+        (b"PK\x03\x04 and so on", "found a zip archive, want a file of it; unpack it first"),
+        ("user,submit_s\n" + "u" * 1001 + ",1\n", "row 2, column 'user'"),
     ],
 )
 def test_bad_tables_are_refused_in_one_line(read, content, message):
@@ -145,8 +177,14 @@ def test_azure_rows_without_tokens_are_counted(read):
 
 BAD_TIMES = (
     *("soon", "NaT", "2023", "1.5", "2023-11-16", "2023-13-16 18:17:03", "2023-02-30 18:17:03"),
-    *("2023-11-16 25:17:03", "9999-11-16 18:17:03", "0001-11-16 18:17:03", "2023-11-16 18:17:03Z"),
-    *("2023-11-16 18:17:03+05:00", "2023-11-16 18:17:03.1234567891", "2023-11-16 18:17:03 later on"),
+    *(
+        "2023-11-16 25:17:03",
+        "9999-11-16 18:17:03",
+        "0001-11-16 18:17:03",
+        "2023-02-29 18:17:03",
+        "1900-02-29 00:00:00",
+    ),
+    *("2023-11-16 18:17:03+25:00", "2023-11-16 18:17:03.1234567891", "2023-11-16 18:17:03 later on", "1700000000"),
     *("２023-11-16 18:17:03", "2023-11-16 18:17:03.979960000+00:00 and more"),
 )
 
@@ -157,7 +195,7 @@ BAD_TIMES = (
         (AZURE + ",1,2\n", "row 2, column 'TIMESTAMP': found nothing"),
         (VIDUR + "1,2,-3\n", "row 2, column 'num_decode_tokens': found '-3', want a whole number from 0"),
         (VIDUR + "1,2,3\n1,2.5,3\n", "row 3, column 'num_prefill_tokens': found '2.5'"),
-        (VIDUR + "1,2,0\n", "no row has both input and output tokens"),
+        (VIDUR + "1,2,0\n", "no row is a job (no input or output tokens: 1)"),
         ("arrived_at,num_prefill_tokens\n1,2\n", "header: no column 'num_decode_tokens'"),
         ("TIMESTAMP,arrived_at\n1,2\n", "header: unknown column 'arrived_at'"),
         (AZURE + "2023-11-16 18:17:03,1,\n", "row 2, column 'GeneratedTokens': found nothing"),
@@ -193,8 +231,24 @@ def test_swf_fallbacks(read):
         "run_s": [30.5, 1.0, 50.0],
         "processors": [4.0, 4.0, 8.0],
         "requested_s": [99.0, 1.0, 50.0],
+        "state": [0.0, 0.0, 0.0],
+        "queue": [0.0, 0.0, 0.0],
     }
-    assert block.dropped_rows == 2
+    assert block.labels == {"state": ("completed",), "queue": ("0",)}
+    assert block.dropped == {"no processors": 2}
+
+
+def test_swf_labels_waits_and_memory(read):
+    row = "{} {} {} 100 4 -1 2048 -1 -1 {} {} {} 7 -1 -1 -1 -1 -1\n"
+    block = read(
+        "swf", row.format(1, 0, 5, -1, 1, 3) + row.format(2, 1, 0, 1024, 5, -1) + row.format(3, 2, 9, 0, 3, 10)
+    )
+    assert block.columns["wait_s"].tolist() == [5.0, 0.0, 9.0]
+    # kB per processor, of four processors: used 2048, requested 1024, used 2048.
+    assert block.columns["memory_bytes"].tolist() == [2048 * 4096.0, 1024 * 4096.0, 2048 * 4096.0]
+    assert block.labels == {"state": ("cancelled", "completed", "partial"), "user": ("", "10", "3"), "tenant": ("7",)}
+    assert block.columns["state"].tolist() == [1.0, 0.0, 2.0]
+    assert block.columns["user"].tolist() == [2.0, 0.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +261,7 @@ def test_swf_fallbacks(read):
         (swf(run="abc"), "row 1, column '4 run time': found 'abc'"),
         (swf(limit="nan"), "row 1, column '9 requested time': found 'nan'"),
         (swf(used=1.5), "row 1, column '5 processors used': found '1.5', want a whole number"),
-        (swf(used=-1), "no job has processors"),
+        (swf(used=-1), "no row is a job (no processors: 1)"),
     ],
 )
 def test_bad_logs_are_refused(read, content, message):
@@ -216,75 +270,213 @@ def test_bad_logs_are_refused(read, content, message):
     assert message in str(caught.value)
 
 
-# ---------------------------------------------------------------- anything at all
-
-CELL = st.sampled_from(["1", "0", "-1", "2.5", "", "nan", "1e9", "x", '"', "2023-11-16 18:17:03", " ", ";", "9" * 40])
-ROW = st.lists(CELL, min_size=1, max_size=4).map(",".join)
-HEADER = st.sampled_from([JOBS, AZURE, VIDUR, "submit_s,run_s\n", ""])
-TABLE = st.builds(lambda header, rows: (header + "\n".join(rows)).encode(), HEADER, st.lists(ROW, max_size=5))
-LOG = st.lists(st.lists(CELL.filter(str.strip), min_size=17, max_size=19).map(" ".join), max_size=4)
-PACKED = st.binary(max_size=40).map(lambda data: b"\x1f\x8b\x08" + data)
+# ---------------------------------------------------------------- rows and their numbers
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    content=st.one_of(TABLE, LOG.map("\n".join).map(str.encode), st.binary(max_size=80), PACKED),
-    format=st.sampled_from(traces.formats()),
+def test_numbers_of_rows_are_lines_of_the_file(read):
+    content = JOBS + '1,0,5\r\n\r\n"2"\r,,\n   \n' + "3,x,5\n4,1,-1\n5,2\n6,3,7\n"
+    block = read("csv", content, bad_rows="skip")
+    assert block.arrival_s.tolist() == [0.0, 3.0]
+    assert block.dropped == {"bad row": 2, "bad job_id": 1, "bad submit_s": 1, "bad run_s": 1}
+    assert [told.split(": found")[0] for told in block.told] == [
+        *("row 4", "row 5, column 'job_id'", "row 7, column 'submit_s'", "row 8, column 'run_s'", "row 9"),
+    ]
+    assert block.told[0] == "row 4: found 1 columns, want 3"
+
+
+def test_quoted_cells_may_hold_delimiters_quotes_and_line_ends(read):
+    content = 'user,submit_s,run_s\n"ann, ""the first""\nof her name",1,2\n"bob",2,x\n'
+    with pytest.raises(TraceError, match="row 4, column 'run_s': found 'x'"):
+        read("csv", content)
+    block = read("csv", content, bad_rows="skip")
+    assert block.labels == {"user": ('ann, "the first"\nof her name',)}
+
+
+@pytest.mark.parametrize("chunk", [7, 64, 1000])
+def test_the_parts_in_which_a_file_is_read_do_not_matter(read, monkeypatch, chunk):
+    lines = [f'{i},{i % 7},"{i + 1}"' + ("\r\n", "\n", "\r", "\n\n")[i % 4] for i in range(50)]
+    whole = JOBS + "".join(lines) + "x,1,2\n"
+    expected = read("csv", whole, bad_rows="skip")
+    monkeypatch.setattr(_lines, "CHUNK_BYTES", chunk)
+    block = read("csv", whole, bad_rows="skip")
+    np.testing.assert_array_equal(block.arrival_s, expected.arrival_s)
+    assert listed(block) == listed(expected)
+    assert block.told == expected.told
+    assert block.dropped == {"bad job_id": 1}
+
+
+def test_skipped_rows_are_all_counted_and_the_first_are_told(read):
+    block = read("csv", JOBS + "1,2,3\n" + "1,2,-3\n" * 25 + "1,2\n" * 5, bad_rows="skip")
+    assert len(block) == 1
+    assert block.dropped == {"bad run_s": 25, "bad row": 5}
+    assert block.dropped_rows == 30
+    assert len(block.told) == _reading.MOST_TOLD
+    assert block.told[0].startswith("row 3, column 'run_s': found '-3', want a number above 0")
+
+
+def test_a_file_of_bad_rows_only_says_why(read):
+    with pytest.raises(TraceError, match=r"no row is a job \(bad run_s: 2\)"):
+        read("csv", JOBS + "1,2,-3\n1,2,x\n", bad_rows="skip")
+
+
+def test_zst_is_told_by_content(read):
+    assert len(read("csv", ZST)) == 500_000
+
+
+# ---------------------------------------------------------------- csv and parquet: maps, moments, labels
+
+LOG = "id,created,began,done,gpus,who,note\n"
+MAP = {"submit_time": "created", "start_time": "began", "end_time": "done", "processors": "gpus", "user": "who"}
+
+
+def test_a_map_names_the_columns_of_any_file(read):
+    rows = "a,2024-01-01T00:00:10Z,2024-01-01T00:00:40Z,2024-01-01T01:00:40Z,2,ann,x\n"
+    rows += "b,2024-01-01T00:00:00Z,None,,1,bob,y\nc,2024-01-01 01:00:00+01:00,1704067200,1704067260500,4,,z\n"
+    block = read("csv", LOG + rows, columns=MAP)
+    assert block.arrival_s.tolist() == [0.0, 10.0]
+    assert listed(block) == {
+        "processors": [4.0, 2.0],
+        "run_s": [60.5, 3600.0],
+        "wait_s": [0.0, 30.0],
+        "user": [0.0, 1.0],
+    }
+    assert block.labels == {"user": ("", "ann")}
+    assert block.dropped == {"no start or end": 1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ("", {"columns": {"submit": "created"}}, "option columns: unknown name 'submit'; did you mean 'submit_s'"),
+        (
+            "",
+            {"columns": {"submit_s": "creatd"}},
+            "option columns: the file has no column 'creatd'; did you mean 'created'",
+        ),
+        ("", {"columns": {"submit_s": "id", "job_id": "id"}}, "a column of the file is given to two names"),
+        ("", {"columns": {"job_id": "id"}}, "no column 'submit_s', 'arrival_s' or 'submit_time'"),
+        ("a,2024-01-01 00:00:00,,,1,,\n", {"columns": MAP}, "with a zone such as Z or +08:00, or the option timezone"),
+        (
+            "a,2024-01-01T00:00:00Z,2024-01-01T00:00:09Z,2024-01-01T00:00:04Z,1,,\n",
+            {"columns": MAP},
+            "row 2, column 'done' (end_time): found '-5'",
+        ),
+        (
+            "a,2024-01-01T00:00:05Z,2024-01-01T00:00:00Z,2024-01-01T00:00:04Z,1,,\n",
+            {"columns": MAP},
+            "row 2, column 'began' (start_time): found '-5'",
+        ),
+    ],
 )
-def test_any_bytes_give_jobs_or_a_trace_error(tmp_path, content, format):
-    path = tmp_path / "any"
-    path.write_bytes(content)
-    try:
-        block = traces.read(path, format)
-    except TraceError:
-        return
-    assert len(block) >= 1
-    assert (np.diff(block.arrival_s) >= 0).all()
-    for values in (block.arrival_s, *block.columns.values()):
-        assert values.shape == block.arrival_s.shape
-        assert np.isfinite(values).all()
+def test_bad_maps_and_moments(read, rows, options, message):
+    with pytest.raises(TraceError) as caught:
+        read("csv", LOG + rows, **options)
+    assert message in str(caught.value)
 
 
-# ---------------------------------------------------------------- the public traces
+def test_clock_changes_have_one_meaning(read):
+    # In Amsterdam, 2024-03-31 has no 02:30, and 2024-10-27 has two, the first of which is in summer time.
+    moments = ["2024-03-31 01:59:00", "2024-03-31 02:30:00", "2024-03-31 03:01:00", "2024-10-27 02:30:00"]
+    block = read("csv", "submit_time\n" + "\n".join(moments) + "\n", timezone="Europe/Amsterdam")
+    utc = np.array(["2024-03-31T00:59", "2024-03-31T01:00", "2024-03-31T01:01", "2024-10-27T00:30"], "datetime64[s]")
+    np.testing.assert_array_equal(block.arrival_s, (utc - utc[0]).astype(float))
 
-needs_data = pytest.mark.skipif(not os.environ.get("DCSIM_DATA"), reason="DCSIM_DATA is not set")
+
+def test_a_list_without_times_is_read_as_items(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("processors,share,user\n1,0.5,b\n8,1,a\n")
+    block = traces.items(path, "csv")
+    assert block.arrival_s.tolist() == [0.0, 0.0]
+    assert listed(block) == {"processors": [1.0, 8.0], "share": [0.5, 1.0], "user": [1.0, 0.0]}
+    with pytest.raises(TraceError, match="header: no column 'submit_s'"):
+        traces.read(path, "csv")
 
 
-def data(name):
-    return Path(os.environ["DCSIM_DATA"]) / name
-
-
-@needs_data
-def test_azure_trace_has_the_published_rows_and_the_known_statistics():
-    block = traces.read(data("data/traces/azure_llm_2023_conv.csv.gz"), "azure-llm")
-    assert len(block) == 19_366
-    assert block.dropped_rows == 0
-    gaps = np.diff(block.arrival_s)
-    assert 1 / gaps.mean() == pytest.approx(5.530, abs=5e-4)
-    assert gaps.std() / gaps.mean() == pytest.approx(1.09, abs=5e-3)
-    for key, mean, quantiles in (
-        ("input_tokens", 1155, [1020, 2735, 4142]),
-        ("output_tokens", 211, [129, 424, 601]),
+def test_parquet_of_all_types_equals_the_csv_file(read, tmp_path):
+    rows = "7,2024-01-01T00:00:10.5Z,120,ann\n8,2024-01-01T00:00:00Z,30,bob\n"
+    expected = read("csv", "job_id,submit_time,run_s,user\n" + rows)
+    times = np.array(["2024-01-01T00:00:10.500", "2024-01-01T00:00:00"], "datetime64[ms]")
+    users = pa.array(["ann", "bob"])
+    for when in (
+        pa.array(times).cast(pa.timestamp("ms", "UTC")),
+        pa.array(["2024-01-01T00:00:10.5Z", "2024-01-01T00:00:00Z"]),
     ):
-        assert block.columns[key].mean() == pytest.approx(mean, abs=0.5)
-        np.testing.assert_allclose(np.percentile(block.columns[key], [50, 90, 99]), quantiles, atol=0.5)
+        for user in (users, users.dictionary_encode(), users.cast(pa.large_string())):
+            table = pa.table({"job_id": [7, 8], "submit_time": when, "run_s": [120.0, 30.0], "user": user})
+            parquet.write_table(table, tmp_path / "jobs.parquet")
+            block = traces.read(tmp_path / "jobs.parquet", "parquet")
+            np.testing.assert_array_equal(block.arrival_s, expected.arrival_s)
+            assert listed(block) == listed(expected)
+            assert block.labels == expected.labels
 
 
-@needs_data
-def test_swf_case_and_its_log_agree():
-    case = traces.read(data("cases/scheduling/swf_lublin256_1_2000.swf"), "swf")
-    log = traces.read(data("data/traces/lublin_256.swf"), "swf")
-    assert (len(case), len(log)) == (2000, 10_000)
-    np.testing.assert_array_equal(case.arrival_s, log.arrival_s[:2000])
-    for key, values in case.columns.items():
-        np.testing.assert_array_equal(values, log.columns[key][:2000])
-    offered = (log.columns["run_s"] * log.columns["processors"]).sum() / 256 / log.arrival_s[-1]
-    assert offered == pytest.approx(1.06, abs=0.01)
+def test_parquet_dates_and_years_that_nanoseconds_do_not_reach(tmp_path):
+    path = tmp_path / "jobs.parquet"
+    days = pa.array(np.array(["2024-01-03", "2024-01-01"], "datetime64[D]"))
+    parquet.write_table(pa.table({"submit_time": days}), path)
+    with pytest.raises(TraceError, match="row 1, column 'submit_time': found '2024-01-03', want a time such as"):
+        traces.read(path, "parquet")
+    block = traces.read(path, "parquet", traces.Reading(timezone="Asia/Tokyo"))
+    assert block.arrival_s.tolist() == [0.0, 172_800.0]
+    parquet.write_table(pa.table({"submit_time": pa.array([10**14], pa.timestamp("s", "UTC"))}), path)
+    with pytest.raises(TraceError, match="row 1, column 'submit_time': found"):
+        traces.read(path, "parquet")
 
 
-@needs_data
-def test_fifo_case_is_read_whole():
-    block = traces.read(data("cases/datacenter/fifo_100k.csv"), "csv")
-    assert len(block) == 100_000
-    assert block.arrival_s[:3].tolist() == [1.0, 2.0, 4.0]
-    assert block.columns["run_s"][:3].tolist() == [475.0, 90.0, 297.0]
+def test_bad_cells_of_parquet_have_the_number_of_their_record(tmp_path):
+    path = tmp_path / "jobs.parquet"
+    parquet.write_table(pa.table({"submit_s": [0.0, None, 2.0], "run_s": [1, 2, -3], "x": [[1], [2], []]}), path)
+    with pytest.raises(TraceError, match="header: unknown column 'x'"):
+        traces.read(path, "parquet")
+    columns = {"submit_s": "submit_s", "run_s": "run_s"}
+    with pytest.raises(TraceError, match="row 2, column 'submit_s': found nothing, want a number from 0"):
+        traces.read(path, "parquet", traces.Reading(columns=columns))
+    block = traces.read(path, "parquet", traces.Reading("skip", columns=columns))
+    assert block.dropped == {"bad submit_s": 1, "bad run_s": 1}
+    with pytest.raises(TraceError, match=r"row 1, column 'x' \(user\): found"):
+        traces.read(path, "parquet", traces.Reading(columns={"submit_s": "submit_s", "user": "x"}))
+
+
+def test_damaged_parquet(tmp_path):
+    path = tmp_path / "jobs.parquet"
+    parquet.write_table(pa.table({"submit_s": np.arange(1000.0)}), path)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(TraceError, match="the Parquet file is cut short or damaged"):
+        traces.read(path, "parquet")
+    with pytest.raises(TraceError, match="cannot read the trace: No such file"):
+        traces.read(tmp_path / "none", "parquet")
+
+
+# ---------------------------------------------------------------- size
+
+_PEAK = """
+import resource, sys
+from dcsim.workload import traces
+
+columns = {"submit_s": "submit", "run_s": "run"}
+traces.read(sys.argv[1], "csv", traces.Reading(columns=columns))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_memory_is_that_of_the_wanted_columns(tmp_path):
+    """1 GiB of rows, packed into a few MB, of which two columns are wanted."""
+    path = tmp_path / "wide.csv.gz"
+    rows = "".join(f"{i},{i + 1},{'x' * 1000}\n" for i in range(1000)).encode()
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b"submit,run,note\n")
+        for _ in range(2**30 // len(rows)):
+            file.write(rows)
+    peak = subprocess.run([sys.executable, "-c", _PEAK, str(path)], capture_output=True, text=True, check=True).stdout
+    assert int(peak) * 1024 < 2**29
+
+
+@pytest.mark.slow
+def test_a_million_rows_take_at_most_five_seconds(tmp_path):
+    path = tmp_path / "azure.csv"
+    rows = (f"2023-11-16 18:{i // 60 % 60:02}:{i % 60:02}.{i:07},{i % 4000 + 1},{i % 700 + 1}\n" for i in range(10**6))
+    path.write_text(AZURE + "".join(rows))
+    start_s = time.process_time()
+    assert len(traces.read(path, "azure-llm")) == 10**6
+    assert time.process_time() - start_s < 5.0

@@ -9,7 +9,7 @@ import numpy as np
 from dcsim.workload.block import CHUNK, FloatArray, cut
 
 
-def scheduled(times_s: Sequence[float], every_s: float | None, duration_s: float) -> Iterator[FloatArray]:
+def draw(times_s: Sequence[float], every_s: float | None, duration_s: float) -> Iterator[FloatArray]:
     """Chunks of the given moments in [0, duration_s), s; with `every_s`, also of their copies every so many
     seconds.
 

@@ -1,8 +1,8 @@
-"""Poisson arrivals: at a constant rate, and at one that follows a profile.
+"""Poisson arrivals: at a constant rate, and at one that varies in time.
 
 Random arrivals come from one Poisson process of rate 1 whose moments v are stretched: t = v / rate for a
-constant rate, and t = L^-1(v / rate) for a rate that follows a profile, where L is the integral of the
-profile (time rescaling: Cinlar, Introduction to Stochastic Processes, 1975, section 4.7). It needs one
+constant rate, and t = L^-1(v / rate) for a rate that follows a shape, where L is the integral of the
+shape (time rescaling: Cinlar, Introduction to Stochastic Processes, 1975, section 4.7). It needs one
 exponential number per job, rejects none, and streams that differ only in their rate share their randomness.
 Chunks have a fixed number of draws, so the moments do not depend on how a caller cuts them into blocks.
 """
@@ -13,23 +13,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dcsim.workload.arrivals.profile import Profile
+from dcsim.workload.arrivals import shape as shapes
+from dcsim.workload.arrivals.shape import Shape
+from dcsim.workload.arrivals.theory import Theory
 from dcsim.workload.block import CHUNK, FloatArray, cut
 
 
-def poisson(rate_hz: float, duration_s: float, generator: np.random.Generator) -> Iterator[FloatArray]:
-    """Chunks of the moments in [0, duration_s) of a Poisson process, s."""
-    return cut((moments / rate_hz for moments in _unit_process(generator)), duration_s)
-
-
-def profiled(
-    rate_hz: float, profile: Profile, duration_s: float, generator: np.random.Generator
+def draw(
+    rate_hz: float, duration_s: float, generator: np.random.Generator, shape: Shape | None = None
 ) -> Iterator[FloatArray]:
-    """Chunks of the moments in [0, duration_s) of a Poisson process of rate_hz * profile.factor(t), s."""
-    return cut((profile.inverse(moments / rate_hz) for moments in _unit_process(generator)), duration_s)
+    """Chunks of the moments in [0, duration_s) of a Poisson process, s; with a shape, of rate rate_hz * factor(t)."""
+    moments = (chunk / rate_hz for chunk in unit_process(generator))
+    return cut(moments if shape is None else map(shape.inverse, moments), duration_s)
 
 
-def _unit_process(generator: np.random.Generator) -> Iterator[FloatArray]:
+def unit_process(generator: np.random.Generator) -> Iterator[FloatArray]:
     """Endless chunks of the moments of a Poisson process of rate 1."""
     last = 0.0
     while True:
@@ -38,3 +36,10 @@ def _unit_process(generator: np.random.Generator) -> Iterator[FloatArray]:
         moments += last
         last = float(moments[-1])
         yield moments
+
+
+def theory(rate_hz: float, shape: Shape | None = None) -> Theory:
+    """At a constant rate, gaps are exponential and independent; a shape adds its swings to the counts."""
+    if shape is None:
+        return Theory(rate_hz, 1.0, 0.0, lambda _window_s: 1.0)
+    return Theory(rate_hz, dispersion=shapes.dispersion(rate_hz, shape))

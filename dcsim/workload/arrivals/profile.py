@@ -10,6 +10,7 @@ import numpy as np
 from dcsim.workload.block import FloatArray
 
 DAY_S = 86_400.0
+WEEK_S = 7 * DAY_S
 
 
 @dataclass(frozen=True)

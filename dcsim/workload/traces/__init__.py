@@ -3,7 +3,8 @@
 A module `my_format.py` in this folder is the format `my-format`; there is nothing else to register. Modules that start
 with `_` are shared parts. A module offers those of these functions that its files hold:
 
-- `read(path: Path, reading: Reading) -> Block`: jobs with arrival times, sorted by them
+- `read(path: Path, reading: Reading) -> Block`: jobs with arrival times, sorted by them; `Block.dropped` counts the
+  rows that are no jobs by reason, `Block.told` says the first bad ones in words
 - `items(path: Path, reading: Reading) -> Block`: jobs of a list without times, all at 0, in the order of the file
 - `rates(path: Path, reading: Reading) -> Rates`: arrival rates over time
 - `machines(path: Path, reading: Reading) -> Machines`: nodes of a cluster
@@ -16,10 +17,12 @@ from __future__ import annotations
 
 import pkgutil
 from dataclasses import fields
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from dcsim.errors import TraceError, nearest
 from dcsim.workload.block import Block
@@ -33,9 +36,14 @@ _GIVES = {"read": "jobs", "items": "a list to pack", "rates": "arrival rates", "
 
 def formats(function: str = "read") -> list[str]:
     """Sorted names of the formats whose files `function` (read, items, rates or machines) takes."""
+    return list(_formats(function))
+
+
+@cache
+def _formats(function: str) -> tuple[str, ...]:
     modules = (module.name for module in pkgutil.iter_modules(__path__))
     names = (name for name in modules if not name.startswith("_"))
-    return sorted(name.replace("_", "-") for name in names if hasattr(_module(name), function))
+    return tuple(sorted(name.replace("_", "-") for name in names if hasattr(_module(name), function)))
 
 
 def read(path: Path, format: str, reading: Reading | None = None) -> Block:
@@ -80,6 +88,16 @@ def _check_options(path: Path, format: str, module: ModuleType, reading: Reading
     for option in fields(Reading):
         if option.name not in taken and getattr(reading, option.name) != getattr(plain, option.name):
             raise TraceError(f"{path}: format '{format}' takes no option '{option.name}'")
+    if reading.timezone is not None:
+        _check_timezone(path, reading.timezone)
+
+
+def _check_timezone(path: Path, timezone: str) -> None:
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):  # what it raises for a name that is none
+        hint = nearest(timezone, available_timezones())
+        raise TraceError(f"{path}, option timezone: unknown zone '{timezone}'{hint}") from None
 
 
 def _module(name: str) -> ModuleType:

@@ -39,18 +39,28 @@ class Rows:
     told: list[str] = field(default_factory=list)
     """the first bad rows in words, at most MOST_TOLD"""
 
-    def bad(self, number: int, column: str, found: str, wants: str) -> None:
-        """One row (line of the file from 1) breaks the format. Raises TraceError unless bad rows are skipped."""
-        where = f"row {number}, column '{column}'" if column else f"row {number}"
-        shown = repr(found[:60]) if found else "nothing"
+    def bad(self, number: int, column: str, found: str, wants: str, *, quoted: bool = True) -> None:
+        """One row (line of the file from 1) breaks the format. Raises TraceError unless bad rows are skipped.
+
+        `found` is the text of a cell, or, where not `quoted`, words about the row.
+        """
+        theirs = self.reading.columns.get(column, column)
+        named = f"column '{theirs}'" + (f" ({column})" if theirs != column else "")
+        where = f"row {number}, {named}" if column else f"row {number}"
+        shown = (repr(found[:60]) if quoted else found) if found else "nothing"
         line = f"{where}: found {shown}, want {wants}"
         if self.reading.bad_rows == "refuse":
             raise TraceError(f"{self.path}, {line}")
-        self.dropped[f"bad {column}" if column else "bad row"] += 1
-        if len(self.told) < MOST_TOLD:
+        if self.tells_more:
             self.told.append(line)
+        self.leave_out(1, f"bad {column}" if column else "bad row")
+
+    @property
+    def tells_more(self) -> bool:
+        """Whether the next bad row is refused or told in words; else it is only counted."""
+        return self.reading.bad_rows == "refuse" or len(self.told) < MOST_TOLD
 
     def leave_out(self, count: int, reason: str) -> None:
-        """So many rows are no jobs by the rules of the format."""
+        """So many rows are no jobs, for a rule of the format or because they are bad."""
         if count:
-            self.dropped[reason] += count
+            self.dropped[reason] += int(count)

@@ -1,258 +1,248 @@
-"""Rows of a trace to columns of numbers, fast when all is well and exact about the first row that is not.
-
-numpy's C reader takes the whole file; only when it or a bound refuses a value is the file read again, line by
-line, to name the row and the column.
-"""
+"""Rows of a trace to columns of numbers, part by part, exact about every row that is not allowed."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, islice
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dcsim.errors import TraceError, nearest
-from dcsim.workload.block import Block, FloatArray
-from dcsim.workload.traces._text import opened
+from dcsim.workload.traces import _lines, _text
+from dcsim.workload.traces._columns import Column, Label, Mask
+from dcsim.workload.traces._lines import Layout
+from dcsim.workload.traces._reading import Rows
 
 #: Most rows of a trace.
 MAX_ROWS = 50_000_000
 
-#: Largest time in a trace: 3,000 years.
-MAX_S = 1e11
+#: Most names in one column of labels.
+MAX_NAMES = 4_000_000
 
-#: Most tokens of a request, as in a scenario.
-MAX_TOKENS = 1e7
+#: How most tables are written.
+COMMA = Layout()
 
-#: Most processors of a job.
-MAX_PROCESSORS = 1e7
-
-#: Largest job number that a float holds exactly.
-MAX_ID = 2.0**53
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_DELIMITERS = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'", " ": "blanks"}
 
 
-class Column(Protocol):
-    """What a column may hold."""
+@dataclass
+class Table:
+    """n rows of a file without bad ones."""
 
-    @property
-    def name(self) -> str:
-        """as in the header"""
+    lines: npt.NDArray[np.int64]
+    """line of the file, from 1, that each row starts on, shape (n,)"""
+    values: Mapping[str, npt.NDArray[Any]]
+    """by column: numbers, moments in ns or numbers of labels, each of shape (n,)"""
+    names: Mapping[str, Sequence[str]]
+    """by column of labels: its names"""
 
-    @property
-    def dtype(self) -> str:
-        """numpy type that its cells are read as"""
+    def __len__(self) -> int:
+        return len(self.lines)
 
-    @property
-    def wants(self) -> str:
-        """what is allowed, in words"""
+    def __contains__(self, column: str) -> bool:
+        return column in self.values
 
-    def good(self, cells: npt.NDArray[Any], /) -> bool:
-        """Whether all cells, as read, are allowed."""
-
-    def accepts(self, cell: str, /) -> bool:
-        """Whether the text of one cell is allowed."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number from `least` (or above it) to `most`."""
-
-    name: str
-    least: float = 0.0
-    most: float = MAX_S
-    above: bool = False
-    """`least` itself is not allowed"""
-    whole: bool = False
-    dtype: str = "f8"
-
-    @property
-    def wants(self) -> str:
-        kind = "a whole number" if self.whole else "a number"
-        return f"{kind} {'above' if self.above else 'from'} {self.least:.17g} to {self.most:.17g}"
-
-    def good(self, cells: FloatArray) -> bool:
-        least = cells > self.least if self.above else cells >= self.least
-        allowed = least & (cells <= self.most)  # NaN is neither
-        if self.whole:
-            allowed &= cells == np.floor(cells)
-        return bool(allowed.all())
-
-    def accepts(self, cell: str) -> bool:
-        return _NUMBER.fullmatch(cell) is not None and self.good(np.array([float(cell)]))
+    def __getitem__(self, column: str) -> npt.NDArray[Any]:
+        return self.values[column]
 
 
-@dataclass(frozen=True)
-class Timestamp:
-    """A date and time of day such as `2023-11-16 18:17:03.9799600`; `+00:00` may follow, no other zone."""
+@dataclass
+class Gathering:
+    """Columns of a table that grow part by part."""
 
-    name: str
-    dtype: str = "S36"
-    wants: str = "a time such as 2023-11-16 18:17:03.9799600, year 1700 to 2199"
+    rows: Rows
+    columns: Sequence[Column]
+    _lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    _values: list[list[npt.NDArray[Any]]] = field(default_factory=list)
+    _names: list[dict[str, int]] = field(default_factory=list)
+    _count: int = 0
 
-    def good(self, cells: npt.NDArray[np.bytes_], /) -> bool:
-        text = np.char.replace(cells, b"+00:00", b"").astype(self.dtype)
-        places = text.view(np.uint8).reshape(len(text), -1)
-        if not all(_PLACES[place][places[:, place]].all() for place in range(places.shape[1])):
-            return False
-        years = text.astype("S4").astype(np.int64)
-        return bool(years.min() >= 1700 and years.max() < 2200) and not np.isnat(self.moments(cells)).any()
+    def __post_init__(self) -> None:
+        self._values = [[] for _ in self.columns]
+        self._names = [{} for _ in self.columns]
 
-    def moments(self, cells: npt.NDArray[np.bytes_]) -> npt.NDArray[np.datetime64]:
-        """Good cells as moments with a resolution of 1 ns; ValueError for a date that does not exist."""
-        return np.char.replace(cells, b"+00:00", b"").astype("datetime64[ns]")
+    def add(self, arrays: Sequence[Any], lines: npt.NDArray[np.int64], troubles: Sequence[Trouble] = ()) -> None:
+        """Rows whose cells are `arrays`, by column. `troubles` are further rows that are bad. Raises TraceError."""
+        good = np.ones(len(lines), np.bool_)
+        found = [*troubles]
+        converted = []
+        for column, cells, names in zip(self.columns, arrays, self._names, strict=True):
+            values, bad = column.convert(cells, names)
+            converted.append(values)
+            new = np.flatnonzero(bad & good)
+            found += [Trouble(int(lines[row]), column, cells, row) for row in new.tolist()]
+            good &= ~bad
+            if len(names) > MAX_NAMES:
+                raise TraceError(f"{self.rows.path}, column '{column.name}': more than {MAX_NAMES} different names")
+        for trouble in sorted(found, key=lambda each: each.line):
+            trouble.tell(self.rows)
+        for kept, values in zip(self._values, converted, strict=True):
+            kept.append(values if good.all() else values[good])
+        self._lines.append(lines[good])
+        self._count += int(good.sum())
+        if self._count > MAX_ROWS:
+            raise TraceError(f"{self.rows.path}: more than {MAX_ROWS} rows; at most that many are read")
 
-    def accepts(self, cell: str, /) -> bool:
-        try:
-            return len(cell) < 36 and self.good(np.array([cell.encode("ascii")], self.dtype))
-        except ValueError:
-            return False
-
-
-def _allowed(characters: str) -> npt.NDArray[np.bool_]:
-    """Which bytes are one of `characters`, shape (256,)."""
-    return np.isin(np.arange(256), list(characters.encode()))
-
-
-_DIGIT, _END = "0123456789", "\0"
-
-#: Bytes allowed at each place of a timestamp without its zone: up to 9 decimals.
-_PLACES = [
-    *({"d": _allowed(_DIGIT), "_": _allowed(" T")}.get(c, _allowed(c)) for c in "dddd-dd-dd_dd:dd:dd"),
-    _allowed("." + _END),
-    *[_allowed(_DIGIT + _END)] * 9,
-    *[_allowed(_END)] * 7,
-]
+    def table(self) -> Table:
+        """All rows."""
+        values = {column.name: _joined(parts) for column, parts in zip(self.columns, self._values, strict=True)}
+        labels = {
+            column.name: [*names]
+            for column, names in zip(self.columns, self._names, strict=True)
+            if isinstance(column, Label)
+        }
+        return Table(_joined(self._lines), values, labels)
 
 
 @dataclass(frozen=True)
-class Unread:
-    """A column that is there but not used."""
+class Trouble:
+    """A bad row: a cell of it, or, without a column, its shape."""
 
-    name: str
-    dtype: str = "U1"
-    wants: str = "anything"
+    line: int
+    column: Column | None
+    cells: Any = None
+    row: int = 0
+    found: str = ""
+    wants: str = ""
+    lines: int = 1
+    """lines of the file that it takes with it"""
 
-    def good(self, _cells: npt.NDArray[Any], /) -> bool:
-        return True
-
-    def accepts(self, _cell: str, /) -> bool:
-        return True
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How rows are written: what separates cells (None: blanks), what starts a comment, whether a header
-    comes first.
-    """
-
-    delimiter: str | None = ","
-    comment: str | None = None
-    header: bool = True
-
-    def rows(self, text: TextIO) -> Iterator[str]:
-        """Lines with cells in them."""
-        lines: Iterator[str] = filter(str.strip, text)
-        if self.comment is not None:
-            mark = self.comment
-            lines = (line for line in lines if not line.lstrip().startswith(mark))
-        if self.header:
-            next(lines, None)
-        return lines
-
-    def cells(self, line: str) -> list[str]:
-        """Cells of one line without blanks and quotes."""
-        body = line.partition(self.comment)[0] if self.comment else line
-        return [cell.strip().strip('"').strip() for cell in body.split(self.delimiter)]
+    def tell(self, rows: Rows) -> None:
+        """Count it, and say what is wrong where that is still wanted. Raises TraceError where bad rows are refused."""
+        if self.column is None:
+            rows.bad(self.line, "", self.found, self.wants, quoted=False)
+            rows.leave_out(self.lines - 1, "bad row")
+        elif rows.tells_more:
+            rows.bad(self.line, self.column.name, _shown(self.cells[self.row]), self.column.wants)
+        else:
+            rows.leave_out(1, f"bad {self.column.name}")
 
 
-def header(path: Path) -> list[str]:
-    """Names in the first line that is not empty."""
-    with opened(path) as text:
-        line = next(filter(str.strip, text), None)
-    if line is None:
+def _shown(cell: Any) -> str:
+    """Text of an Arrow cell for a message."""
+    try:
+        value = cell.as_py()
+    except (OverflowError, ValueError):
+        return f"a {cell.type} beyond all years"
+    return "" if value is None else str(value).strip()
+
+
+def header(path: Path, layout: Layout = COMMA) -> list[str]:
+    """Names in the first record, or, of a table without header, its first cells. Raises TraceError."""
+    with _text.unpacked(path) as data:
+        part = next((part for part in _lines.parts(data, layout, path, 2**16) if len(part)), None)
+    if part is None:
         raise TraceError(f"{path}: the file is empty")
-    return Layout().cells(line)
+    if 0 in part.unsound:
+        found, wants = part.unsound[0]
+        raise TraceError(f"{path}, row {part.lines[0]}: found {found}, want {wants}")
+    return [" ".join(name.splitlines()) for name in _lines.cells(part.record(0), layout)]
 
 
-def choose(path: Path, names: Sequence[str], known: Iterable[Column], required: Iterable[str]) -> list[Column]:
-    """Columns in the order of the header; TraceError for a name that is unknown, twice or missing."""
+def choose(
+    path: Path,
+    names: Sequence[str],
+    known: Iterable[Column],
+    required: Iterable[str],
+    *,
+    layout: Layout = COMMA,
+    others: bool = False,
+) -> list[Column]:
+    """Columns of the header that are known, in its order.
+
+    TraceError for a name that is twice or missing, and, unless `others` are allowed, for one that is unknown.
+    """
     by_name = {column.name: column for column in known}
+    _check_delimiter(path, names, by_name, layout)
     for name in names:
-        if name not in by_name:
+        if name not in by_name and not others:
             raise TraceError(f"{path}, header: unknown column {name[:60]!r}{nearest(name[:60], by_name)}")
-        if names.count(name) > 1:
+        if name in by_name and names.count(name) > 1:
             raise TraceError(f"{path}, header: column '{name}' is there twice")
     for name in required:
         if name not in names:
-            raise TraceError(f"{path}, header: no column '{name}'; found: {', '.join(names)}")
-    return [by_name[name] for name in names]
+            raise TraceError(f"{path}, header: no column '{name}'; found: {few(names)}")
+    return [by_name[name] for name in names if name in by_name]
 
 
-def read(path: Path, columns: Sequence[Column], layout: Layout) -> dict[str, npt.NDArray[Any]]:
-    """Cells by column name, each of shape (rows,), rows >= 1; TraceError names the first bad row."""
-    dtype = np.dtype([(column.name, column.dtype) for column in columns])
-    table, refusal = None, ""
-    with opened(path) as text:
-        rows = layout.rows(text)
-        first = next(rows, None)
-        if first is None:
-            raise TraceError(f"{path}: no rows")
-        try:
-            table = np.loadtxt(
-                islice(chain([first], rows), MAX_ROWS + 1),
-                dtype,
-                comments=layout.comment,
-                delimiter=layout.delimiter,
-                ndmin=1,
-                quotechar='"',
-                encoding=None,
-            )
-            good = all(column.good(table[column.name]) for column in columns)
-        except UnicodeDecodeError:
-            raise
-        except (ValueError, OverflowError) as error:
-            good, refusal = False, str(error)
-    if table is None or not good:
-        raise _first_bad(path, columns, layout, refusal)
-    if len(table) > MAX_ROWS:
-        raise TraceError(f"{path}: more than {MAX_ROWS} rows; at most that many are read")
-    return {column.name: table[column.name] for column in columns}
-
-
-def _first_bad(path: Path, columns: Sequence[Column], layout: Layout, refusal: str) -> TraceError:
-    """What to say about the first row that is not allowed."""
-    skip = layout.header
-    with opened(path) as text:
-        for number, line in enumerate(text, start=1):
-            comment = layout.comment is not None and line.lstrip().startswith(layout.comment)
-            if comment or not line.strip():
+def read(rows: Rows, names: Sequence[str], columns: Sequence[Column], layout: Layout = COMMA) -> Table:
+    """The wanted `columns` of a file whose columns have these `names`. Raises TraceError."""
+    gathering, total, first = Gathering(rows, columns), 0, layout.header
+    with _text.unpacked(rows.path) as data:
+        for part in _lines.parts(data, layout, rows.path):
+            if not len(part):
                 continue
-            if skip:
-                skip = False
-                continue
-            row, cells = f"{path}, row {number}", layout.cells(line)
-            if len(cells) != len(columns):
-                return TraceError(f"{row}: found {len(cells)} columns, want {len(columns)}")
-            for column, cell in zip(columns, cells, strict=True):
-                if not column.accepts(cell):
-                    found = repr(cell[:60]) if cell else "nothing"
-                    return TraceError(f"{row}, column '{column.name}': found {found}, want {column.wants}")
-    return TraceError(f"{path}: not a table of {len(columns)} columns ({refusal[:200]})")
+            sound = part.cells == len(names)
+            sound[list(part.unsound)] = False
+            troubles = [_trouble(part, row, len(names)) for row in (np.flatnonzero(~sound[first:]) + first).tolist()]
+            sound[0] &= not first
+            total += len(part) - first
+            first = False
+            gathering.add(_parse(part, sound, names, columns, layout, rows.path), part.lines[sound], troubles)
+    if not total:
+        raise TraceError(f"{rows.path}: no rows")
+    return gathering.table()
 
 
-# ---------------------------------------------------------------- rows to jobs
+def _trouble(part: _lines.Part, row: int, width: int) -> Trouble:
+    line = int(part.lines[row])
+    if row in part.unsound:
+        found, wants = part.unsound[row]
+        lines = part.record(row).count(b"\n") + 1
+        return Trouble(line, None, found=found, wants=wants, lines=lines)
+    return Trouble(line, None, found=f"{part.cells[row]} columns", wants=str(width))
 
 
-def by_arrival(
-    arrival_s: FloatArray, columns: dict[str, FloatArray], order: npt.NDArray[np.intp], dropped: dict[str, int]
-) -> Block:
-    """Block of the rows in `order` (which may leave some out)."""
-    columns = {key: values[order] for key, values in columns.items()}
-    return Block(arrival_s[order], columns, dropped={reason: count for reason, count in dropped.items() if count})
+def _parse(
+    part: _lines.Part, sound: Mask, names: Sequence[str], columns: Sequence[Column], layout: Layout, path: Path
+) -> list[Any]:
+    """Cells of sound rows as Arrow arrays of text, by column."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    if not sound.any():
+        return [pa.array([], pa.string()) for _ in columns]
+    text = part.joined(sound)
+    wanted = [str(names.index(column.name)) for column in columns]
+    table = csv.read_csv(
+        pa.BufferReader(text),
+        csv.ReadOptions(column_names=[str(i) for i in range(len(names))], block_size=len(text) + 1),
+        csv.ParseOptions(
+            delimiter=layout.delimiter,
+            quote_char='"' if part.quoted else False,
+            newlines_in_values=part.quoted,
+            ignore_empty_lines=False,
+        ),
+        csv.ConvertOptions(column_types=dict.fromkeys(wanted, pa.string()), include_columns=wanted, check_utf8=False),
+    )
+    if table.num_rows != int(sound.sum()):
+        raise TraceError(f"{path}, row {part.lines[0]} or later: the quotes do not match")
+    return [table.column(name).combine_chunks() for name in wanted]
+
+
+def _check_delimiter(path: Path, names: Sequence[str], known: Collection[str], layout: Layout) -> None:
+    """TraceError when the header would be right with another delimiter."""
+    line = layout.delimiter.join(names)
+    if any(name in known for name in names):
+        return
+    for delimiter, words in _DELIMITERS.items():
+        other = [cell.strip().strip('"') for cell in line.split(delimiter)]
+        if delimiter != layout.delimiter and len(other) > 1 and any(name in known for name in other):
+            want = _DELIMITERS[layout.delimiter]
+            raise TraceError(f"{path}, header: found {words} between the columns, want {want}")
+
+
+def few(names: Sequence[str]) -> str:
+    """The first names in one line, for a message."""
+    shown = ", ".join(" ".join(name[:60].split()) for name in names[:30])
+    return shown + (", ..." if len(names) > 30 else "")
+
+
+def _joined(parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """One array; the parts are given up."""
+    joined = np.concatenate(parts) if parts else np.empty(0)
+    parts.clear()
+    return joined

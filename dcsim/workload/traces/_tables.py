@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dcsim.workload.block import FloatArray
@@ -15,6 +16,10 @@ class Rates:
     interval_s: float
     rate_hz: FloatArray
     """shape (n,), 1/s"""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """reason -> rows of the file that were left out"""
+    told: tuple[str, ...] = ()
+    """the first of the bad rows among them in words"""
 
     @property
     def duration_s(self) -> float:
@@ -28,6 +33,7 @@ class Machine(NamedTuple):
     nodes: int
     cores: float
     memory_bytes: float
+    """0 where the file does not say"""
     devices: int
     device_kind: str
     """name as the file writes it; empty without devices"""
@@ -38,6 +44,10 @@ class Machines:
     """Nodes of a cluster by kind, most first."""
 
     kinds: tuple[Machine, ...]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """reason -> rows of the file that were left out"""
+    told: tuple[str, ...] = ()
+    """the first of the bad rows among them in words"""
 
     @property
     def nodes(self) -> int:

@@ -1,42 +1,38 @@
-"""dcsim's own plain table of jobs, one job per row.
+"""dcsim's own plain table of jobs, one per row, and any other CSV file whose columns the option `columns` names.
 
-Header and columns in any order: `submit_s` (from the start of the run), and `run_s` or both of `input_tokens`
-and `output_tokens`, or all three; optionally `job_id` (a whole number), `processors` and `requested_s`. Every
-cell is filled. Rows need not be sorted; jobs submitted at the same time keep the order of the file. A job
-that runs longer than it requested is killed at the requested time.
+The header has the names of `dcsim.workload.columns` in any order, and `submit_s` or `arrival_s` (from the start of the
+run), or `submit_time` (a date and time with a zone, or Unix time; arrivals then count from the first job). `job_id` is
+`trace_id`. `start_time` and `end_time`, of the same form, give run and waiting times; a row without one of them is left
+out. Every other cell is filled. A job that runs longer than it requested is killed at the requested time. Jobs
+submitted at the same time keep the order of the file.
+
+With `columns`, dcsim's name -> the file's, the other columns of the file are left out; without it, a column with an
+unknown name is refused. `timezone` is the zone of times that are written without one.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from dcsim.workload.block import Block
-from dcsim.workload.traces import _table
-from dcsim.workload.traces._reading import Reading
+from dcsim.workload.traces import _native, _table
+from dcsim.workload.traces._kept import Kept
+from dcsim.workload.traces._reading import Reading, Rows
 
-_COLUMNS: tuple[_table.Column, ...] = (
-    _table.Number("submit_s"),
-    _table.Number("run_s", above=True),
-    _table.Number("requested_s", above=True),
-    _table.Number("processors", least=1, most=_table.MAX_PROCESSORS, whole=True),
-    _table.Number("input_tokens", least=1, most=_table.MAX_TOKENS, whole=True),
-    _table.Number("output_tokens", least=1, most=_table.MAX_TOKENS, whole=True),
-    _table.Number("job_id", least=-_table.MAX_ID, most=_table.MAX_ID, whole=True),
-)
+OPTIONS = ("columns", "timezone")
 
 
 def read(path: Path, reading: Reading) -> Block:
-    """Jobs with the columns of the file; `job_id` becomes `trace_id`. Raises TraceError."""
-    del reading
-    names = _table.header(path)
-    tokens = {"input_tokens", "output_tokens"}
-    required = ["submit_s", *(sorted(tokens) if tokens & set(names) else ["run_s"])]
-    table = _table.read(path, _table.choose(path, names, _COLUMNS, required), _table.Layout())
-    submit_s = table.pop("submit_s")
-    if "job_id" in table:
-        table["trace_id"] = table.pop("job_id")
-    if "requested_s" in table and "run_s" in table:
-        table["run_s"] = np.minimum(table["run_s"], table["requested_s"])
-    return _table.by_arrival(submit_s, table, np.argsort(submit_s, kind="stable"), {})
+    """Jobs with the columns of the file. Raises TraceError."""
+    return _native.jobs(_rows(path, reading, timed=True), timed=True)
+
+
+def items(path: Path, reading: Reading) -> Block:
+    """Jobs of a list; arrival times, where it has them, are not read. Raises TraceError."""
+    return _native.jobs(_rows(path, reading, timed=False), timed=False)
+
+
+def _rows(path: Path, reading: Reading, *, timed: bool) -> Kept:
+    names, columns = _native.chosen(path, _table.header(path), reading, timed=timed)
+    rows = Rows(path, reading)
+    return Kept(rows, _table.read(rows, names, columns))
