@@ -38,6 +38,7 @@ _DIGITS = re.compile(r"[0-9]+")
 _REQUIRED: dict[str, dict[str, tuple[str, ...] | None]] = {
     "chip": {"mode": ("barrier", "tick", "event", "analog", "scheduled")},
     "system": {"device": None, "host": None, "family": ("gpu", "neuromorphic")},
+    "workload": {"about": None, "arrivals.kind": None},
 }
 
 

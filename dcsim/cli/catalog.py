@@ -18,7 +18,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command("list")
 def list_entries(as_json: _Json = False) -> None:
-    """List all entries: name, kind, title."""
+    """List all entries by kind: name, kind, title."""
     from dcsim import catalog
 
     known = catalog.load()
@@ -30,7 +30,7 @@ def list_entries(as_json: _Json = False) -> None:
     from rich.table import Table
 
     table = Table("name", "kind", "title", box=None)
-    for row in rows:
+    for row in sorted(rows, key=lambda row: catalog.KINDS.index(row.kind)):
         table.add_row(escape(row.name), row.kind, escape(row.title))
     output.table(table)
 

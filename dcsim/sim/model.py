@@ -53,6 +53,11 @@ class Model:
             name: demand.uses(name, stream, pools, catalog, seed, on) for name, stream in scenario.streams.items()
         }
         demand.check_decode_pools(self.uses)
+        for stream in scenario.streams.values():
+            if stream.workload is not None:  # what it left to its kind of work was filled in before the run
+                kind = catalog.get(stream.workload, "workload")
+                for key in kind:
+                    kind.quantity(key)
         for name in scenario.streams:
             self._check(name)
         self.table = JobTable(

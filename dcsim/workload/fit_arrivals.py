@@ -8,9 +8,9 @@ Every candidate is judged by drawing from what would be written into a scenario:
 - of a trace of two days and more, its rhythm error: the share of its arrivals at other hours of the day than the
   trace's, as far as it is beyond that between the even and the odd days of the trace
 
-Its score is the sum KS distance + DISPERSION_WEIGHT x dispersion error + RHYTHM_WEIGHT x rhythm error. Scores less than 1 / sqrt(jobs) above the
-lowest differ by chance alone (the mean KS distance of a sample from its own law is 0.87 / sqrt(jobs)): of those
-candidates the one with the fewest parameters is the best.
+Its score is the sum KS distance + DISPERSION_WEIGHT x dispersion error + RHYTHM_WEIGHT x rhythm error. Scores less than
+1 / sqrt(jobs) above the lowest differ by chance alone (the mean KS distance of a sample from its own law is
+0.87 / sqrt(jobs)): of those candidates the one with the fewest parameters is the best.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from dcsim.workload import arrivals, fit_entries, fit_laws, moments, statistics
 from dcsim.workload.arrivals import Shape, hawkes
 from dcsim.workload.block import FloatArray
 
-DISPERSION_WEIGHT, RHYTHM_WEIGHT = 0.1, 0.1
+DISPERSION_WEIGHT, RHYTHM_WEIGHT = 0.1, 0.2
 
 #: Jobs without which there is nothing to fit, and of each half for a held-out check.
 LEAST_JOBS, LEAST_HELD_OUT = 50, 500
@@ -299,7 +299,7 @@ def _shapes(arrival_s: FloatArray, name: str, source: str) -> list[_Shaped]:
     if hours is not None:
         factors = [float(f"{factor:.4g}") for factor in hours]
         return [("hours of the day", 24, {"profile": factors}, {}, arrivals.Profile.of(factors), 0.0)]
-    steps = int(span / STEP_S)
+    steps = round(span / STEP_S)
     if not _LEAST_STEPS <= steps <= _MOST_STEPS:
         return []
     start_s, end_s = float(arrival_s[0]), float(arrival_s[-1])

@@ -61,11 +61,16 @@ def fit(block: Block, name: str, source: str, seed: int = 1) -> list[Candidate]:
     """
     columns = {key: values for key, values in block.columns.items() if not np.isnan(values).any()}
     if set(_TOKENS) <= columns.keys():
+        columns |= {key: np.maximum(columns[key], 1.0) for key in _TOKENS}
+        if all(float(columns[key].min()) == float(columns[key].max()) for key in _TOKENS):
+            return _judged([_same_tokens], {key: columns[key] for key in _TOKENS}, seed)
         return _judged(_token_makers(name, source), {key: columns[key] for key in _TOKENS}, seed)
     if "run_s" not in columns:
         return []
     devices = columns.get("processors", np.ones(1))
     if float(devices.min()) == float(devices.max()):
+        if float(columns["run_s"].min()) == float(columns["run_s"].max()):
+            return _judged([_same_time], {"run_s": columns["run_s"]}, seed)
         return _judged(_time_makers(name, source), {"run_s": columns["run_s"]}, seed)
     kept = {key: values for key, values in columns.items() if key in ("run_s", "processors", "state")}
     states = block.labels.get("state", ())
@@ -124,6 +129,10 @@ def _token_laws(some: _Columns, law: Callable[[FloatArray], dict[str, Any]]) -> 
     return block | ({} if together is None else {"correlation": round(together, 3)})
 
 
+def _same_tokens(some: _Columns) -> Candidate:
+    return Candidate("the same for all", "sizes", {key: int(some[key][0]) for key in _TOKENS})
+
+
 def _token_table(some: _Columns, name: str, source: str) -> Candidate:
     """Quantiles of the input and, in equally likely bins of it, of the output."""
     tokens_in, tokens_out = (some[key] for key in _TOKENS)
@@ -165,6 +174,10 @@ def _time_makers(name: str, source: str) -> list[_Make]:
     ]
 
 
+def _same_time(some: _Columns) -> Candidate:
+    return Candidate("the same for all", "service", {"distribution": "fixed", "mean": f"{some['run_s'][0]:.9g} s"})
+
+
 def _in_seconds(law: dict[str, Any], most_s: float) -> dict[str, Any]:
     """A law of times with its units; no time is longer than the longest of the trace."""
     found = dict(law)
@@ -173,7 +186,8 @@ def _in_seconds(law: dict[str, Any], most_s: float) -> dict[str, Any]:
             found[key] = f"{found[key]:g} s"
     if "parts" in found:
         found["parts"] = [{**part, "mean": f"{part['mean']:g} s"} for part in found["parts"]]
-    return found | {"most": f"{most_s:.6g} s"}
+    longest_s = max(most_s, float(law.get("least", 0.0)))
+    return found | {"most": f"{longest_s:.6g} s"}
 
 
 def _time_table(some: _Columns, name: str, source: str) -> Candidate:

@@ -29,8 +29,10 @@ from dcsim.workload.arrivals import (
 )
 from dcsim.workload.block import Block, FloatArray
 
-#: Most jobs that one stream may be expected to draw: ten times what fits in the memory of a large machine.
-MAX_JOBS = 1e9
+#: Most that one stream may be expected to draw. A job takes about 90 bytes of a run, so these fill a machine of 16 GB;
+#: of what a process draws besides (sources, changes of state), nothing is kept.
+MOST = {"jobs": 2e8}
+MOST_DRAWN = 1e9
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WORKING_DAYS, _WEEKEND_DAYS = 5, 2
@@ -57,9 +59,10 @@ class _Place:
 
     def allow(self, key: str, expected: float, what: str = "jobs") -> None:
         """ScenarioError when the run would draw too many."""
-        if expected > MAX_JOBS:
+        most = MOST.get(what, MOST_DRAWN)
+        if expected > most:
             raise ScenarioError(
-                f"{self.where}.{key}: about {expected:.3g} {what} in the run; at most {MAX_JOBS:g} are allowed"
+                f"{self.where}.{key}: about {expected:.3g} {what} in the run; at most {most:g} are allowed"
             )
 
     def rate(self, rate_hz: float, key: str = "rate") -> float:

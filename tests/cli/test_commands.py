@@ -68,8 +68,9 @@ def test_catalog_show(dcsim):
         assert number["grade"] in table.out
 
 
-def test_every_catalog_entry_can_be_shown(dcsim):
-    for entry in json.loads(dcsim("catalog", "list", "--json").out):
+def test_an_entry_of_every_kind_can_be_shown(dcsim):
+    entries = json.loads(dcsim("catalog", "list", "--json").out)
+    for entry in {entry["kind"]: entry for entry in entries}.values():
         assert dcsim("catalog", "show", entry["name"]).code == 0
 
 

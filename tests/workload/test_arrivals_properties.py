@@ -37,7 +37,7 @@ ARRIVALS = st.one_of(
     kind("mmpp", rates=st.lists(RATE, min_size=3, max_size=3), stays=st.lists(TIME, min_size=3, max_size=3)),
     kind("mmpp", rates=st.just(["5/s", "0/s"]), changes=st.lists(st.lists(RATE, min_size=2, max_size=2), min_size=2)),
     kind("hawkes", rate=RATE, branching=st.floats(0.0, 0.99), decay=quantity(1e-3, 10.0, " s")),
-    kind("self-similar", rate=RATE, hurst=st.floats(0.51, 0.99), sources=st.floats(0.1, 1e3), on=TIME),
+    kind("self-similar", rate=RATE, hurst=st.floats(0.51, 0.99), sources=st.floats(0.1, 1e3), on=quantity(1.0, 1e4, " s")),
     kind(
         "clients",
         rate=RATE,

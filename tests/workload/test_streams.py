@@ -396,7 +396,7 @@ def test_a_week_of_something_that_is_no_day():
         ({"kind": "weekly", "rate": "1/s", "profile": [1.0] * 24}, "arrivals: found neither 'days' nor 'weekend'"),
         ({"kind": "mmpp", "rates": ["1 GHz", "0/s"], "stays": ["1 s", "1 s"]}, "arrivals.rates: about 5e.14 jobs"),
         (
-            {"kind": "hawkes", "rate": "1000/s", "branching": 0.9, "decay": "1 h"},
+            {"kind": "hawkes", "rate": "100/s", "branching": 0.9, "decay": "1 d"},
             "arrivals.decay: about .* jobs with those before the start",
         ),
         ({"kind": "self-similar", "rate": "1/s", "hurst": 0.8, "sources": 1e6, "on": "1 us"}, "arrivals.on: about"),
