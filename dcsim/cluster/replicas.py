@@ -151,13 +151,25 @@ class ReplicaServer:
         span = time_s - self._since_s
         self._since_s = time_s
         engine.advance(span, self._chip_w * span)
-        self._update(time_s)
-        if not engine.ended:
-            return []
-        jobs = [request.job for request in engine.ended]
-        for request in engine.ended:
+        next_s = engine.next_s
+        if next_s == inf:
+            self._start_or_stop(time_s)
+        else:  # `_update`, written out: every iteration with a prompt is here
+            self._chip_w = chip_w = self._draw_w(engine.arithmetic, engine.reading) * engine.speed
+            before_w, cell = self.power_w, self.cell
+            self.power_w = power_w = chip_w + self._host_w
+            cell.energy_j += cell.power_w * (time_s - cell.since_s)  # `Cell.change`
+            cell.since_s = time_s
+            cell.power_w += power_w - before_w
+            self.next_event_s = next_s
+        ended = engine.ended
+        jobs: list[int] = []
+        if not ended:
+            return jobs
+        engine.ended = []
+        for request in ended:
             self._write(request, request.busy_s, request.energy_j)
-        engine.ended.clear()
+            jobs.append(request.job)
         return jobs if self._pass_on is None else self._passed_on(jobs, self._pass_on)
 
     def release(self, time_s: float) -> None:
@@ -273,17 +285,14 @@ class ReplicaServer:
     def _update(self, time_s: float) -> None:
         """Set the power and the next event that follow from what the engine does now."""
         engine = self.engine
-        next_s = engine.next_s
-        if not (self._runs and next_s < inf):
+        if not (self._runs and engine.next_s < inf):
             self._start_or_stop(time_s)
             return
-        self._chip_w = chip_w = self._draw_w(engine.arithmetic, engine.reading) * engine.speed
-        before_w, cell = self.power_w, self.cell
-        self.power_w = power_w = chip_w + self._host_w
-        cell.energy_j += cell.power_w * (time_s - cell.since_s)  # `Cell.change`: every iteration with a prompt is here
-        cell.since_s = time_s
-        cell.power_w += power_w - before_w
-        self.next_event_s = next_s
+        before_w = self.power_w
+        self._chip_w = self._draw_w(engine.arithmetic, engine.reading) * engine.speed
+        self.power_w = self._chip_w + self._host_w
+        self.cell.change(time_s, self.power_w - before_w, 0, 0.0)
+        self.next_event_s = engine.next_s
 
     def _start_or_stop(self, time_s: float) -> None:
         """`_update` for a replica that was idle, or is."""

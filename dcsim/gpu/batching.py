@@ -21,6 +21,9 @@ from dcsim.service import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
+#: Arrivals that a point simulates, and full batches that it has at least.
+_REQUESTS, _BATCHES = 20_000, 50
+
 
 class Batches(NamedTuple):
     """Batches in the order of their start, shapes (m,), and the latency of each request, shape (n,)."""
@@ -56,6 +59,8 @@ class Point(NamedTuple):
     rate_per_s: float
     """that arrives; what is served is the same below saturation"""
     served_per_s: float
+    grows: bool
+    """whether more arrives than full batches can answer: the line grows without end, so that there is no latency"""
     mean_batch: float
     latency_mean_s: float
     latency_p50_s: float
@@ -76,13 +81,14 @@ def throughput_latency(
     max_wait_s: float,
     precision: str | None = None,
     devices: int = 1,
-    requests: int = 20_000,
+    requests: int | None = None,
     seed: int = 0,
 ) -> list[Point]:
     """The throughput-latency curve of one engine under Poisson arrivals, one point per rate.
 
-    Every point uses the same random numbers. Raises PlacementError for a batch below 1, a negative wait or a rate that
-    is not above 0.
+    Every point uses the same random numbers: `requests` of them, 20,000 or 50 full batches when None. What starts after
+    the last arrival is left out, for nobody knows how full it would be. Raises PlacementError for a batch below 1, a
+    negative wait or a rate that is not above 0.
     """
     if max_batch < 1:
         raise PlacementError(f"max_batch is {max_batch}; want at least 1")
@@ -94,15 +100,26 @@ def throughput_latency(
     passes = [batch_pass(model, gpu, chosen, batch, devices) for batch in range(1, max_batch + 1)]
     pass_s, busy = np.array([each.seconds for each in passes]), power.busy(gpu)
     pass_w = devices * np.array([busy(each.compute, each.memory) for each in passes])
-    gaps = seeds.generator(seed, 0, f"batching/{model.name}").exponential(size=requests)
+    count = max(_REQUESTS, _BATCHES * max_batch) if requests is None else requests
+    gaps = seeds.generator(seed, 0, f"batching/{model.name}").exponential(size=count)
     waiting_w = devices * power.states(gpu).resident
-    return [
-        _point(float(rate), serve(np.cumsum(gaps) / rate, pass_s, max_wait_s), pass_w, waiting_w)
-        for rate in rates_per_s
-    ]
+    most_per_s = float((np.arange(1, max_batch + 1) / pass_s).max())
+    found = []
+    for rate in rates_per_s.tolist():
+        arrival_s = np.cumsum(gaps) / rate
+        batches = _known(serve(arrival_s, pass_s, max_wait_s), float(arrival_s[-1]))
+        found.append(_point(rate, rate > most_per_s, batches, pass_w, waiting_w))
+    return found
 
 
-def _point(rate: float, batches: Batches, pass_w: FloatArray, waiting_w: float) -> Point:
+def _known(batches: Batches, last_s: float) -> Batches:
+    """The batches that start up to the last arrival, at least one."""
+    kept = max(1, int(np.searchsorted(batches.start_s, last_s, side="right")))
+    samples = int(batches.size[:kept].sum())
+    return Batches(batches.start_s[:kept], batches.size[:kept], batches.busy_s[:kept], batches.latency_s[:samples])
+
+
+def _point(rate: float, grows: bool, batches: Batches, pass_w: FloatArray, waiting_w: float) -> Point:
     end_s = float(batches.start_s[-1] + batches.busy_s[-1])
     count, busy_s = len(batches.latency_s), float(batches.busy_s.sum())
     energy_j = float((pass_w[batches.size - 1] * batches.busy_s).sum()) + waiting_w * (end_s - busy_s)
@@ -110,6 +127,7 @@ def _point(rate: float, batches: Batches, pass_w: FloatArray, waiting_w: float) 
     return Point(
         rate_per_s=rate,
         served_per_s=count / end_s,
+        grows=grows,
         mean_batch=float(batches.size.mean()),
         latency_mean_s=float(batches.latency_s.mean()),
         latency_p50_s=p50,

@@ -77,10 +77,11 @@ class Decoding:
     """Who decodes, how far they are, and what the next iterations take if they do nothing else."""
 
     __slots__ = (
+        "_attention_s",
+        "_cache_s",
         "_context_s",
         "_linear",
         "_numbers",
-        "_rates",
         "_residues",
         "_size",
         "batch",
@@ -90,6 +91,7 @@ class Decoding:
         "cost",
         "count",
         "ends",
+        "rates",
     )
 
     def __init__(self, cost: StepCost, block_tokens: int) -> None:
@@ -102,14 +104,15 @@ class Decoding:
         """iterations so far"""
         self.charged_s = self.charged_j = 0.0
         """what a sequence that has decoded from the start has been charged"""
-        self._context_s = cost.context_s
+        self._context_s, self._attention_s, self._cache_s = cost.context_s, cost.attention_s, cost.cache_s
         self.ends: list[tuple[int, int, Request]] = []
         """heap of (count of iterations at which it ends, number, who); some have left before"""
         self._size = block_tokens
         self._residues = [0] * block_tokens  # sequences by base modulo the block
         self._numbers = count()
-        self._linear: dict[int, tuple[float, float, float]] = {}  # by batch
-        self._rates = (0.0, 0.0)  # p and q of the module
+        self._linear: dict[int, tuple[float, float, float, float]] = {}  # by batch; the last is p of the module
+        self.rates = (0.0, 0.0)
+        """p and q of the module, for the iterations that were asked for last"""
 
     # ------------------------------------------------------------ who decodes
 
@@ -137,10 +140,22 @@ class Decoding:
         self.context -= tokens
         return tokens
 
-    def done(self) -> Request | None:
-        """Take the first end off the heap; who ends there, None if that one has left before."""
-        end, _, request = heappop(self.ends)
-        return request if request.end == end else None
+    def done(self) -> list[tuple[Request, int]]:
+        """Who ends now, with the tokens that each has in the cache; they decode no more."""
+        found, ends, here, size = [], self.ends, self.count, self._size
+        while ends and ends[0][0] <= here:
+            end, _, request = heappop(ends)
+            if request.end != end:  # it has left before
+                continue
+            tokens = request.base + here  # `leave`, written out: every request passes here
+            request.made, request.end = request.output, _NOWHERE
+            request.busy_s += self.charged_s
+            request.energy_j += self.charged_j
+            self._residues[request.base % size] -= 1
+            self.batch -= 1
+            self.context -= tokens
+            found.append((request, tokens))
+        return found
 
     # ------------------------------------------------------------ blocks
 
@@ -148,13 +163,17 @@ class Decoding:
         """Blocks that the next iteration takes."""
         return self._residues[-self.count % self._size]
 
-    def undisturbed(self, free: int) -> int:
-        """Iterations for which `free` blocks last, up to the first end; the first has its blocks already."""
+    def ahead(self) -> int:
+        """Iterations up to the first end."""
         ends = self.ends
         while ends[0][2].end != ends[0][0]:
             heappop(ends)
+        return ends[0][0] - self.count
+
+    def undisturbed(self, free: int) -> int:
+        """Iterations for which `free` blocks last, up to the first end; the first has its blocks already."""
         batch, size = self.batch, self._size
-        most, done = ends[0][0] - self.count, 1 + free // batch * size  # each takes one block in so many iterations
+        most, done = self.ahead(), 1 + free // batch * size  # each takes one block in so many iterations
         if done >= most:
             return most
         free %= batch
@@ -179,33 +198,30 @@ class Decoding:
 
     def stretch(self, iterations: int) -> tuple[float, float, float]:
         """(seconds, those of its arithmetic, those of its reading) of the next iterations; the others build on it."""
-        batch, cost = self.batch, self.cost
-        each = self._linear.get(batch)
-        if each is None:
-            each = self._linear[batch] = cost.base(batch, batch, batch)
-        growth_s = 0.5 * self._context_s * batch
-        linear_s = each[0] + self._context_s * self.context + growth_s
-        self._rates = growth_s, linear_s
-        pairs = iterations * (self.context + 0.5 * batch * (iterations + 1))
+        batch, context, context_s = self.batch, self.context, self._context_s
+        try:
+            seconds, compute_s, memory_s, growth_s = self._linear[batch]
+        except KeyError:
+            seconds, compute_s, memory_s = self.cost.base(batch, batch, batch)
+            growth_s = 0.5 * context_s * batch
+            self._linear[batch] = seconds, compute_s, memory_s, growth_s
+        linear_s = seconds + context_s * context + growth_s
+        self.rates = growth_s, linear_s
+        pairs = iterations * (context + 0.5 * batch * (iterations + 1))
         return (
             iterations * (linear_s + growth_s * iterations),
-            iterations * each[1] + cost.attention_s * pairs,
-            iterations * each[2] + cost.cache_s * pairs,
+            iterations * compute_s + self._attention_s * pairs,
+            iterations * memory_s + self._cache_s * pairs,
         )
 
     def span(self, iterations: int) -> float:
         """Seconds of that many."""
-        growth_s, linear_s = self._rates
+        growth_s, linear_s = self.rates
         return iterations * (linear_s + growth_s * iterations)
-
-    def ramp(self) -> tuple[float, float]:
-        """(seconds of the first iteration, how much longer each is than the one before)."""
-        growth_s, linear_s = self._rates
-        return linear_s + growth_s, 2.0 * growth_s
 
     def iterations(self, span_s: float) -> int:
         """The smallest number of iterations, at least 1, that take `span_s` or more."""
-        growth_s, linear_s = self._rates
+        growth_s, linear_s = self.rates
         number = int(2.0 * span_s / (linear_s + sqrt(linear_s * linear_s + 4.0 * growth_s * span_s))) or 1
         while number * (linear_s + growth_s * number) < span_s:
             number += 1

@@ -62,28 +62,34 @@ class Engine(Schedule):
 
     def advance(self, busy_s: float = 0.0, energy_j: float = 0.0) -> None:
         """The iterations under way are over, `busy_s` and `energy_j` after the last `book`; plan the next ones."""
-        decoding, planned = self._decoding, self._planned
+        decoding, planned, chunks = self._decoding, self._planned, self._chunks
         self.now_s = self.next_s
-        if busy_s:
-            self.book(busy_s, energy_j)
-        if self._chunks:
+        if chunks or self._ghosts:
+            if busy_s:
+                self.book(busy_s, energy_j)
+        else:  # `book`, written out
+            batch = decoding.batch
+            decoding.charged_s += busy_s / batch
+            decoding.charged_j += energy_j / batch
+        if chunks:
             self._computed()
         else:
-            first_s, growth_s = decoding.ramp()
-            self.gaps.add_ramp(first_s / self.speed, growth_s / self.speed, planned, decoding.batch)
+            growth_s, linear_s = decoding.rates
+            batch, speed = decoding.batch, self.speed
+            self.gaps.add_ramp((linear_s + growth_s) / speed, 2.0 * growth_s / speed, planned, batch)
             if not self._ample:
                 self._blocks.take(decoding.blocks(planned) - self._need)
-            decoding.context += decoding.batch * planned
+            decoding.context += batch * planned
             decoding.count += planned
         self.iterations += planned
         ends = decoding.ends
-        while ends and ends[0][0] <= decoding.count:
-            request = decoding.done()
-            if request is not None:
-                self._finish(request, decoding.leave(request))
+        if ends and ends[0][0] <= decoding.count:
+            for request, tokens in decoding.done():
+                self._finish(request, tokens)
         if self._ghosts:
             self._drop_ghosts()
-        self._schedule()
+        if chunks or self._waiting or not self._ample or self._hindered:
+            self._schedule()
         self._launch()
 
     def book(self, busy_s: float, energy_j: float) -> None:
@@ -155,7 +161,7 @@ class Engine(Schedule):
             self._planned = 1
             seconds, compute_s, memory_s = self._mixed()
         elif decoding.batch:
-            self._planned = decoding.undisturbed(self._blocks.total if self._ample else self._blocks.free)
+            self._planned = decoding.ahead() if self._ample else decoding.undisturbed(self._blocks.free)
             seconds, compute_s, memory_s = decoding.stretch(self._planned)
         else:
             self._planned = 0
@@ -167,17 +173,17 @@ class Engine(Schedule):
 
     def _mixed(self) -> tuple[float, float, float]:
         """(seconds, those of its arithmetic, those of its reading) of an iteration with prompt work."""
-        cost, batch = self.cost, self._decoding.batch
-        attention_s, cache_s = cost.attention_s, cost.cache_s
-        sequences = batch + len(self._chunks)
-        sampled = sequences - (self._partial is not None)
+        cost, decoding, chunks = self.cost, self._decoding, self._chunks
+        batch, attention_s, cache_s = decoding.batch, cost.attention_s, cost.cache_s
+        sequences = batch + len(chunks)
+        sampled = sequences if self._partial is None else sequences - 1
         seconds, compute_s, memory_s = cost.base(batch + self._prompt_tokens, sequences, sampled)
-        pairs = self._decoding.context + batch
+        pairs = decoding.context + batch
         arithmetic_s, reading_s = attention_s * pairs, cache_s * pairs
         seconds += arithmetic_s if arithmetic_s > reading_s else reading_s
         compute_s += arithmetic_s
         memory_s += reading_s
-        for request, tokens in self._chunks:  # `StepCost.chunk`, written out because every prompt passes here
+        for request, tokens in chunks:  # `StepCost.chunk`, written out because every prompt passes here
             done = request.computed
             arithmetic_s = attention_s * tokens * (done + 0.5 * (tokens + 1))
             reading_s = cache_s * (done + tokens)
@@ -198,8 +204,10 @@ class Engine(Schedule):
     def _computed(self) -> None:
         """An iteration with prompt work is over: whose prompt is complete has its next token and decodes."""
         decoding, now = self._decoding, self.now_s
-        self.gaps.add(self._seconds / self.speed, decoding.batch)
-        decoding.context += decoding.batch
+        batch = decoding.batch
+        if batch:
+            self.gaps.add(self._seconds / self.speed, batch)
+            decoding.context += batch
         decoding.count += 1
         for request, tokens in self._chunks:
             request.computed += tokens
@@ -218,7 +226,10 @@ class Engine(Schedule):
                 self._finish(request, request.computed)
 
     def _finish(self, request: Request, tokens: int) -> None:
-        self._let_go(request, tokens)
+        if self._ample:
+            request.computed = 0
+        else:
+            self._let_go(request, tokens)
         if not request.gone:
             self.ended.append(request)
             del self.requests[request.job]

@@ -2,7 +2,8 @@
 
 Classes: `linear` (layers with weights), `attention`, `gathers` (rows of embedding tables), `sampling` (drawing output
 tokens, states of recurrent layers), `links` (between GPUs), `launches` (host calls and launches); in training also
-`stragglers` (waiting for the slowest GPU) and `checkpoints` (with what failures throw away).
+`stages` (waiting for other stages of a pipeline), `stragglers` (for the slowest GPU) and `checkpoints` (with what
+failures throw away).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from dcsim.gpu.steps import StepCost
 
 #: Classes in the order in which they are shown.
-CLASSES = ("linear", "attention", "gathers", "sampling", "links", "launches", "stragglers", "checkpoints")
+CLASSES = ("linear", "attention", "gathers", "sampling", "links", "launches", "stages", "stragglers", "checkpoints")
 #: What a kernel can be bound by.
 LIMITS = ("compute", "memory", "communication", "fixed")
 
@@ -33,23 +34,30 @@ class Kernel(NamedTuple):
     """what its arithmetic alone would take at the rates that kernels reach"""
     memory_s: float = 0.0
     """what its reading of memory alone would take"""
+    wait_s: float = 0.0
+    """how long it then waits for other GPUs to read"""
 
     def times(self, share: float) -> Kernel:
         """The kernel in that share of iterations."""
         return self._replace(
-            seconds=share * self.seconds, compute_s=share * self.compute_s, memory_s=share * self.memory_s
+            seconds=share * self.seconds,
+            compute_s=share * self.compute_s,
+            memory_s=share * self.memory_s,
+            wait_s=share * self.wait_s,
         )
 
     def at_clock(self, clock: float) -> Kernel:
-        """The kernel at a share of the full clock: computing takes longer, all else as before."""
-        return self._replace(seconds=self.seconds / clock) if self.limit == "compute" else self
+        """The kernel at a share of the clock: its arithmetic takes longer, its reading and all else as before."""
+        if clock == 1.0 or self.compute_s == 0.0:
+            return self
+        return roofline(self.name, self.phase, self.compute_s / clock, self.memory_s, self.wait_s)
 
 
 def roofline(name: str, phase: str, compute_s: float, memory_s: float, wait_s: float = 0.0) -> Kernel:
     """A kernel that computes or reads (and waits for other GPUs to read), whichever takes longer."""
     reading = memory_s + wait_s
     limit = "compute" if compute_s > reading else "memory"
-    return Kernel(name, phase, limit, max(compute_s, reading), compute_s, memory_s)
+    return Kernel(name, phase, limit, max(compute_s, reading), compute_s, memory_s, wait_s)
 
 
 def iteration(
@@ -89,8 +97,3 @@ def shares(kernels: Sequence[Kernel], by: str) -> dict[str, float]:
     order = CLASSES if by == "name" else LIMITS
     spent = {part: math.fsum(k.seconds for k in kernels if getattr(k, by) == part) for part in order}
     return {part: value / total for part, value in spent.items() if value > 0.0}
-
-
-def computing(kernels: Sequence[Kernel]) -> float:
-    """Share of the time that is bound by compute."""
-    return shares(kernels, "limit").get("compute", 0.0)

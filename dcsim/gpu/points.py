@@ -1,25 +1,26 @@
 """Operating points: one model on some GPUs at one batch; seconds, watts, joules, bytes, what the time is spent on.
 
 A point is of the GPUs alone, idle power included: J per token (or sample) = W / (tokens/s). At a lower clock, or under
-a power cap, what is bound by compute takes longer and dynamic power falls (`dcsim.gpu.power.at_clock`).
+a power cap, arithmetic takes longer and less energy (`dcsim.gpu.power`).
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from dcsim.catalog import Entry
 from dcsim.errors import PlacementError
-from dcsim.gpu import kernels, memory, power, vision
+from dcsim.gpu import kernels, memory, power, split, vision
 from dcsim.gpu.kernels import Kernel
-from dcsim.gpu.roofline import Reached, choose_precision, rates
-from dcsim.gpu.serving import Deployment, deploy
-from dcsim.gpu.steady import Load, mean_iteration, steady
-from dcsim.gpu.steps import step_cost
+from dcsim.gpu.roofline import Reached, choose_precision, reached
+from dcsim.gpu.schedule import Limits
+from dcsim.gpu.serving import Deployment, cache_blocks, deploy, room_bytes
+from dcsim.gpu.steady import Load, phases_of, steady
+from dcsim.gpu.steps import StepCost, step_cost
 from dcsim.scenario.hardware import Serving
 
 
@@ -31,15 +32,11 @@ class Setting(NamedTuple):
     cap_w: float | None = None
     """of one GPU; below `clock`, the clock follows from it"""
 
-    def run(self, gpu: Entry, spent: Sequence[Kernel], watts: float) -> tuple[float, float]:
-        """(clock, power of one GPU, W) of work that draws `watts` at full clock; PlacementError as dcsim.gpu.power."""
+    def of(self, gpu: Entry, watts: Callable[[float], float]) -> float:
+        """The clock of work that draws `watts(clock)` on one GPU; PlacementError as `power.highest_clock`."""
         if self == FULL:
-            return 1.0, watts
-        compute = kernels.computing(spent)
-        slowed = power.at_clock(gpu, self.clock, watts, compute)
-        if self.cap_w is not None and slowed.power_w > self.cap_w:
-            slowed = power.capped(gpu, self.cap_w, watts, compute)
-        return slowed.clock, slowed.power_w
+            return 1.0
+        return power.highest_clock(gpu, watts, math.inf if self.cap_w is None else self.cap_w, self.clock)
 
 
 #: Full clock, no cap.
@@ -70,6 +67,7 @@ class Point:
     device_w: float
     """one GPU"""
     reached: Reached
+    """at full clock"""
     weight_bytes: float
     largest_batch: int | None
     """that fits the memory"""
@@ -94,7 +92,7 @@ class Point:
         return [self._spot(name, group) for name, group in groups.items()] + [self._spot("whole", self.spent)]
 
     def _spot(self, name: str, group: Sequence[Kernel]) -> Spot:
-        flop = math.fsum(kernel.compute_s for kernel in group) * self.reached.flop_per_s
+        flop = math.fsum(kernel.compute_s for kernel in group) * self.clock * self.reached.flop_per_s
         moved = math.fsum(kernel.memory_s for kernel in group) * self.reached.bytes_per_s
         return Spot(name, flop / moved if moved else math.inf, flop / kernels.seconds(group))
 
@@ -160,43 +158,55 @@ def language_point(
     serving = serving.model_copy(
         update={"max_sequences": sequences, "max_batched_tokens": max(serving.max_batched_tokens, 2 * sequences)}
     )
-    replica = deploy(model, gpu, serving)
+    power.require_clock(gpu, setting.clock)
+    replica = deploy(model, gpu, serving.model_copy(update={"clock": 1.0}))
     largest = _largest_batch(replica, batch, input_tokens + output_tokens)
-    cost, load = replica.cost, Load(batch, input_tokens, output_tokens)
+    load, devices = _running(replica, batch, input_tokens, output_tokens), replica.devices
+    found = Setting(min(setting.clock, serving.clock), setting.cap_w)
+    clock = found.of(gpu, lambda share: steady(replica.cost, gpu, devices, load, share).power_w / devices)
+    cost, full = replica.cost.at_clock(clock), steady(replica.cost, gpu, devices, load, clock)
     links_s = cost.fixed_s - step_cost(model, gpu, replica.precision).fixed_s  # all else is the same on one GPU
-    spent = mean_iteration(cost, load, links_s=links_s)
-    full_w = steady(cost, gpu, replica.devices, load).power_w / replica.devices
-    clock, watts = setting.run(gpu, spent, full_w)
-
-    def slowed_s(parts: Sequence[Kernel]) -> float:
-        return kernels.seconds(kernel.at_clock(clock) for kernel in parts)
-
-    block = replica.limits.block_tokens * model["kv_bytes_per_token"]
-    step_s, others = slowed_s(spent), (batch - 1) / output_tokens
+    spent = [kernel for phase in phases_of(cost, load, links_s=links_s) for kernel in phase]
+    block = replica.limits.block_tokens * model["kv_bytes_per_token"] * split.cache_copies(model, devices)
     return LanguagePoint(
         model=model,
         gpu=gpu,
         precision=replica.precision,
-        devices=replica.devices,
+        devices=devices,
         batch=batch,
-        spent=tuple(kernel.at_clock(clock) for kernel in spent),
+        spent=tuple(spent),
         clock=clock,
-        device_w=watts,
-        reached=Reached(*rates(gpu, replica.precision)[:2]),
+        device_w=full.power_w / devices,
+        reached=reached(gpu, replica.precision),
         weight_bytes=replica.weight_bytes,
         largest_batch=largest,
-        notes=tuple(_language_notes(replica, load)),
+        notes=tuple(_language_notes(replica, load, batch)),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        ttft_s=_first_token_s(replica, load, clock),
-        prefill_s=_first_token_s(replica, load._replace(batch=1), clock),
-        step_s=step_s,
-        tpot_s=slowed_s(mean_iteration(cost, load, prompts=others)),
-        itl_s=slowed_s(kernels.iteration(cost, batch, load.context, load.median_prompts, input_tokens)),
-        tokens_per_s=batch / step_s,
+        ttft_s=_first_token_s(cost, replica.limits, load),
+        prefill_s=_first_token_s(cost, replica.limits, load._replace(batch=1.0, filled=False)),
+        step_s=full.step_s,
+        tpot_s=_seconds_between(cost, load),
+        itl_s=full.itl_s,
+        tokens_per_s=full.tokens_per_s,
         cache_bytes=replica.limits.blocks * block,
         request_bytes=math.ceil((input_tokens + output_tokens) / replica.limits.block_tokens) * block,
     )
+
+
+def _running(replica: Deployment, batch: int, input_tokens: int, output_tokens: int) -> Load:
+    """What the engine serves at a time of `batch` requests: as many as leave room for the prompts that replace them.
+
+    An iteration that computes T tokens at most decodes n sequences beside their n i / o tokens of prompts.
+    """
+    most = replica.limits.max_batched_tokens / (1.0 + input_tokens / output_tokens)
+    return Load(min(float(batch), most), input_tokens, output_tokens, filled=batch > most)
+
+
+def _seconds_between(cost: StepCost, load: Load) -> float:
+    """Mean time between the tokens of a request: the mean iteration beside the prompts of the others."""
+    others = load.prompts if load.filled else (load.batch - 1.0) / load.output_tokens
+    return math.fsum(kernels.seconds(phase) for phase in phases_of(cost, load, prompts=others))
 
 
 def _largest_batch(replica: Deployment, batch: int, tokens: int) -> int:
@@ -210,35 +220,37 @@ def _largest_batch(replica: Deployment, batch: int, tokens: int) -> int:
     each = math.ceil(tokens / limits.block_tokens)
     largest = limits.blocks // each
     if batch > largest:
-        block = limits.block_tokens * model["kv_bytes_per_token"]
-        room = replica.options.memory_share * replica.gpu["memory_bytes"] - replica.options.workspace
-        count = math.ceil((replica.weight_bytes + batch * each * block) / room)
         held = f"hold {limits.blocks * limits.block_tokens:,} tokens"
         most = f"largest batch that fits: {largest:,}" if largest else "that is less than one request"
+        options, room = replica.options, room_bytes(replica.gpu, replica.options)
+        smallest = split.smallest(
+            model, lambda count: cache_blocks(model, options, replica.weight_bytes, count, room) >= batch * each
+        )
         raise PlacementError(
             f"model '{model.name}' at batch {batch:,} needs a cache of {batch * each * limits.block_tokens:,} tokens,"
-            f" {replica.devices} x {replica.gpu.name} {held}; {most}; smallest count that fits: {count:,}"
+            f" {replica.devices} x {replica.gpu.name} {held}; {most}; {smallest}"
         )
     return largest
 
 
-def _first_token_s(replica: Deployment, load: Load, clock: float) -> float:
+def _first_token_s(cost: StepCost, limits: Limits, load: Load) -> float:
     """Time of the iterations that compute a prompt, and the others that begin with it, beside the decoding ones."""
+    if load.filled:  # prompts come one after the other, so that one begins anywhere in the room of an iteration
+        room = load.prompts * load.prompt_tokens
+        return (1.0 + load.prompt_tokens / room) * _seconds_between(cost, load)
     others = load.batch - 1.0
     prompts = 1.0 + others / load.output_tokens
-    count = math.ceil(prompts * load.prompt_tokens / (replica.limits.max_batched_tokens - others))
+    count = math.ceil(prompts * load.prompt_tokens / (limits.max_batched_tokens - others))
     context = load.context * others / load.batch
-    one = kernels.iteration(replica.cost, load.batch, context, prompts / count, load.prompt_tokens)
-    return count * kernels.seconds(kernel.at_clock(clock) for kernel in one)
+    return count * kernels.seconds(kernels.iteration(cost, load.batch, context, prompts / count, load.prompt_tokens))
 
 
-def _language_notes(replica: Deployment, load: Load) -> list[str]:
+def _language_notes(replica: Deployment, load: Load, batch: int) -> list[str]:
     notes = []
-    mean = load.prompts * load.prompt_tokens
-    if mean > replica.limits.max_batched_tokens - load.batch:
+    if load.filled:
         notes.append(
-            f"prompts need {mean:,.0f} tokens of every iteration, more than it takes:"
-            " fewer sequences than the batch decode at a time"
+            f"prompts take all that an iteration computes: {load.batch:,.0f} of {batch:,} requests run at a time,"
+            " the others wait to be admitted"
         )
     if replica.devices > 8:
         notes.append("the links between nodes are taken to be as fast as those in one")
@@ -295,21 +307,23 @@ def batch_point(
         most = "it cannot be split" if room < held else f"largest batch that fits: {largest:,}"
         raise PlacementError(
             f"model '{model.name}' at batch {batch:,} needs {(weights + batch * held) / 1e9:.1f} GB,"
-            f" a {gpu.name} holds {memory.room_bytes(gpu, 1) / 1e9:.1f} GB; {most}"
+            f" one {gpu.name} holds {memory.room_bytes(gpu, 1) / 1e9:.1f} GB; {most}"
         )
     memory.require_fit(f"model '{model.name}' at batch {batch:,}", weights + batch * held, gpu, devices)
-    spent = vision.pass_kernels(model, gpu, chosen, batch, devices)
-    done = vision.batch_pass(model, gpu, chosen, batch, devices)
-    clock, watts = setting.run(gpu, spent, power.busy(gpu)(done.compute, done.memory))
+
+    def watts(clock: float) -> float:
+        return vision.busy_w(vision.batch_pass(model, gpu, chosen, batch, devices, clock), gpu)
+
+    clock = setting.of(gpu, watts)
     return BatchPoint(
         model=model,
         gpu=gpu,
         precision=chosen,
         devices=devices,
         batch=batch,
-        spent=tuple(kernel.at_clock(clock) for kernel in spent),
+        spent=tuple(vision.pass_kernels(model, gpu, chosen, batch, devices, clock)),
         clock=clock,
-        device_w=watts,
+        device_w=watts(clock),
         reached=vision.reached_rates(model, gpu, chosen, batch),
         weight_bytes=weights,
         largest_batch=largest,

@@ -3,17 +3,23 @@
 Three forms of power while work is under way, by what the catalog has of the GPU:
 
 - `power_table`: rows (utilisation, W), linear between them;
-- `power_compute_w`: P = floor + compute c + memory m, at most the TDP, for shares c and m of the time that arithmetic
-  and reading alone would take (fitted to served models, where c + m is above 0.3; below, the floor fades to the
-  power of a waiting GPU, near which kernels of microseconds are measured);
-- else the power law P = floor + (peak - floor) u^g (fitted to matrix products; linear without an exponent).
+- `power_compute_w`: P = waiting + s (1 - exp(-(compute c + memory m) / s)), s = TDP - waiting, for shares c and m of
+  the time that arithmetic and reading alone would take: each adds its own power, less of it the nearer the TDP, where
+  the GPU lowers its clock;
+- else the power law P = waiting + (peak - waiting) u^g (linear without an exponent).
 
 A table and the law take the larger share as utilisation.
+
+At a share s of the full clock arithmetic takes 1/s as long, and its share counts s^n as much, n = `clock_exponent`
+(voltage falls with the clock): so the same arithmetic takes s^(n - 1) of the energy. So does what moves the data on the
+GPU, but not the part f = `power_memory_fixed` of the power of reading, the memory itself: reading counts
+f + (1 - f) s^(n - 1) as much, and takes no longer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import expm1
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +28,9 @@ from dcsim.catalog import Entry
 from dcsim.errors import PlacementError
 from dcsim.service import FloatArray
 
-#: Sum of both shares above which 99 % of the runs are that the powers of shares were fitted to.
-_FITTED_FROM = 0.3
-
-#: Power of a working GPU, W, at shares (compute, memory) of the time; above 1 they count as 1.
+#: Within which a cap finds its clock.
+_CLOCK_STEP = 1e-6
+#: Power of a working GPU, W, at shares (compute, memory) of the time.
 BusyPower = Callable[[float, float], float]
 
 
@@ -42,33 +47,55 @@ class States(NamedTuple):
 
 def states(gpu: Entry) -> States:
     """Power in each state without work; CatalogError for a missing number."""
-    return States(0.0, gpu["sleep_w"], gpu["idle_w"], max(gpu["awake_w"], gpu["idle_w"]))
+    return States(0.0, gpu["sleep_w"], gpu["idle_w"], _resident_w(gpu))
 
 
-def busy(gpu: Entry) -> BusyPower:
-    """Power of the GPU while work is under way; the forms are those of the module.
+def busy(gpu: Entry, clock: float = 1.0) -> BusyPower:
+    """Power of the GPU while work is under way, at a share of the full clock; the forms are those of the module.
 
-    Fits: H100 298 + 1142 c + 213 m W, B200 358 + 1125 c + 611 m W (ML.ENERGY v3; energy per token of models that were
-    not used within 9 % in the median, 31 % at the 90th percentile); H200 143 + 536 u^1.36 W (matrix products of
-    aiconfigurator, R2 .69).
+    The shares are of the time at that clock. Raises PlacementError as `require_clock`.
+
+    The powers of the second form are fitted to served models (H100, B200: ML.ENERGY v3), to long matrix products (H200:
+    aiconfigurator) and to decoding (A100: Splitwise) by benchmarks/fit_gpu.py; docs/models/gpu.md has their errors.
     """
+    if clock != 1.0:
+        full_w, (computing, reading) = busy(gpu), _at_clock(gpu, clock)
+        return lambda compute, memory: full_w(computing * compute, reading * memory)
     if "power_table" in gpu:
         table = gpu.array("power_table")
         return lambda compute, memory: float(np.interp(max(compute, memory), table[:, 0], table[:, 1]))
-    floor_w = gpu["power_floor_w"] if "power_floor_w" in gpu else gpu["awake_w"]
+    waiting_w = _resident_w(gpu)
     if "power_compute_w" in gpu:
-        compute_w, memory_w, most_w = gpu["power_compute_w"], gpu["power_memory_w"], gpu["tdp_w"]
-        waiting_w = states(gpu).resident
+        span_w = gpu["tdp_w"] - waiting_w
+        compute_share, memory_share = gpu["power_compute_w"] / span_w, gpu["power_memory_w"] / span_w
+        return lambda compute, memory: waiting_w - span_w * expm1(-(compute_share * compute + memory_share * memory))
+    span_w, exponent = gpu["peak_w"] - waiting_w, gpu.get("power_exponent", 1.0)
+    return lambda compute, memory: waiting_w + span_w * min(max(compute, memory), 1.0) ** exponent
 
-        def of_shares(compute: float, memory: float) -> float:
-            c, m = compute if compute < 1.0 else 1.0, memory if memory < 1.0 else 1.0  # `min` takes thrice as long
-            faded = (c + m) / _FITTED_FROM if c + m < _FITTED_FROM else 1.0
-            power_w = waiting_w + (floor_w - waiting_w) * faded + compute_w * c + memory_w * m
-            return power_w if power_w < most_w else most_w
 
-        return of_shares
-    span_w, exponent = gpu["peak_w"] - floor_w, gpu.get("power_exponent", 1.0)
-    return lambda compute, memory: floor_w + span_w * min(max(compute, memory), 1.0) ** exponent
+def above(gpu: Entry, devices: int, clock: float = 1.0) -> BusyPower:
+    """Power of so many GPUs above that of waiting ones, W: `busy`, for the engine's inner loop."""
+    if "power_table" in gpu or "power_compute_w" not in gpu:
+        busy_w, waiting_w = busy(gpu, clock), _resident_w(gpu)
+        return lambda compute, memory: devices * max(busy_w(compute, memory) - waiting_w, 0.0)
+    span_w = gpu["tdp_w"] - _resident_w(gpu)
+    computing, reading = _at_clock(gpu, clock)
+    compute_share, memory_share = computing * gpu["power_compute_w"] / span_w, reading * gpu["power_memory_w"] / span_w
+    all_w = -devices * span_w
+    return lambda compute, memory: all_w * expm1(-(compute_share * compute + memory_share * memory))
+
+
+def _at_clock(gpu: Entry, clock: float) -> tuple[float, float]:
+    """How much the shares of computing and reading count at a share of the full clock."""
+    if clock == 1.0:
+        return 1.0, 1.0
+    require_clock(gpu, clock)
+    each, fixed = clock ** (gpu["clock_exponent"] - 1.0), gpu["power_memory_fixed"]
+    return each * clock, fixed + (1.0 - fixed) * each
+
+
+def _resident_w(gpu: Entry) -> float:
+    return max(gpu["awake_w"], gpu["idle_w"])
 
 
 def curve_above_idle_w(gpu: Entry, watts: FloatArray) -> FloatArray:
@@ -80,43 +107,33 @@ def curve_above_idle_w(gpu: Entry, watts: FloatArray) -> FloatArray:
 # ---------------------------------------------------------------- clock and cap
 
 
-class Slowed(NamedTuple):
-    """The same work at another clock."""
+def require_clock(gpu: Entry, clock: float) -> None:
+    """Raise PlacementError for a share of the clock outside `lowest_clock` to 1."""
+    if clock == 1.0:
+        return
+    low = gpu["lowest_clock"]
+    if not low <= clock <= 1.0:
+        raise PlacementError(f"gpu '{gpu.name}': clock is {clock:g}; allowed: {low:g} to 1")
 
-    clock: float
-    """share of the full clock"""
-    seconds: float
-    """time over that at full clock"""
-    power_w: float
 
+def highest_clock(gpu: Entry, watts: Callable[[float], float], cap_w: float, most: float = 1.0) -> float:
+    """The highest clock up to `most` at which work that draws `watts(clock)` keeps to `cap_w`.
 
-def at_clock(gpu: Entry, clock: float, power_w: float, compute: float) -> Slowed:
-    """Work that draws `power_w` at full clock and computes for the share `compute` of its time, at a lower clock s.
-
-    Computing takes 1 / s as long, reading and waiting as before; dynamic power, above the power of a waiting GPU,
-    goes with s^n, n = `clock_exponent` (2.4 to 3). Raises PlacementError for a clock outside (0, 1].
+    Raises PlacementError for a cap below what the work draws at the lowest clock.
     """
-    if not 0.0 < clock <= 1.0:
-        raise PlacementError(f"gpu '{gpu.name}': clock is {clock:g}; allowed: above 0, at most 1")
-    share, static_w = min(max(compute, 0.0), 1.0), min(power_w, states(gpu).resident)
-    return Slowed(
-        clock, 1.0 + share * (1.0 / clock - 1.0), static_w + (power_w - static_w) * clock ** gpu["clock_exponent"]
-    )
-
-
-def capped(gpu: Entry, cap_w: float, power_w: float, compute: float) -> Slowed:
-    """The same under a power cap: the highest clock at which the work draws no more than `cap_w`.
-
-    Raises PlacementError for a cap that a waiting GPU already draws.
-    """
-    if power_w <= cap_w:
-        return at_clock(gpu, 1.0, power_w, compute)
-    static_w = min(power_w, states(gpu).resident)
-    if cap_w <= static_w:
+    require_clock(gpu, most)
+    if watts(most) <= cap_w:
+        return most
+    low, high = gpu["lowest_clock"], most
+    least_w = watts(low)
+    if least_w > cap_w:
         raise PlacementError(
-            f"gpu '{gpu.name}': cap is {cap_w:g} W; want more than {static_w:g} W, what it draws waiting"
+            f"gpu '{gpu.name}': cap is {cap_w:g} W; this work draws {least_w:.0f} W at the lowest clock, {low:g}"
         )
-    return at_clock(gpu, ((cap_w - static_w) / (power_w - static_w)) ** (1.0 / gpu["clock_exponent"]), power_w, compute)
+    while high - low > _CLOCK_STEP:
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if watts(middle) <= cap_w else (low, middle)
+    return low
 
 
 # ---------------------------------------------------------------- node

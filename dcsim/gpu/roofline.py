@@ -33,31 +33,11 @@ class Reached(NamedTuple):
     bytes_per_s: float
 
 
-class Rates(NamedTuple):
-    """What kernels of one GPU reach in one format, and what the layers of a transformer take beside them."""
-
-    flop_per_s: float
-    bytes_per_s: float
-    expert_bytes_per_s: float
-    """rate of reading expert weights: grouped products reach less"""
-    layer_s: float
-    """time of a layer beside its matrices: launches, norms, activations"""
-    expert_layer_s: float
-    """added by routing and grouping in a layer with experts"""
-
-
-def rates(gpu: Entry, precision: str) -> Rates:
-    """Rates of one GPU in that format; numbers of the catalog that name no format hold for every other one.
-
-    Raises CatalogError for a missing number.
-    """
-    bytes_per_s = gpu["memory_bytes_per_s"] * in_format(gpu, "memory_efficiency", precision)
-    return Rates(
-        flop_per_s=peak_flop_per_s(gpu, precision) * in_format(gpu, "compute_efficiency", precision),
-        bytes_per_s=bytes_per_s,
-        expert_bytes_per_s=bytes_per_s * gpu["expert_memory_efficiency"],
-        layer_s=in_format(gpu, "layer_s", precision),
-        expert_layer_s=in_format(gpu, "expert_layer_s", precision),
+def reached(gpu: Entry, precision: str) -> Reached:
+    """Rates of one GPU in that format; CatalogError for a missing number."""
+    return Reached(
+        peak_flop_per_s(gpu, precision) * in_format(gpu, "compute_efficiency", precision),
+        gpu["memory_bytes_per_s"] * in_format(gpu, "memory_efficiency", precision),
     )
 
 

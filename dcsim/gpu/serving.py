@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dcsim.catalog import Entry
 from dcsim.errors import PlacementError
-from dcsim.gpu import power
+from dcsim.gpu import power, split
 from dcsim.gpu.memory import weight_bytes
 from dcsim.gpu.roofline import choose_precision
 from dcsim.gpu.schedule import Limits
@@ -25,6 +25,7 @@ class Deployment:
     precision: str
     options: Serving
     cost: StepCost
+    """at the clock of the options"""
     limits: Limits
     most_tokens: int
     """prompt and output tokens that one request may have"""
@@ -47,7 +48,7 @@ class Deployment:
         return self.weight_bytes / self.options.load_bandwidth
 
     def transfer_s(self, prompt: int) -> float:
-        """Time to move the cache of a prompt to another replica, s."""
+        """Time to move the cache of a prompt to another replica, s: one copy of it, whatever each replica holds."""
         return prompt * self.model["kv_bytes_per_token"] / self.options.transfer_bandwidth
 
     def full_batch(self) -> int:
@@ -69,9 +70,10 @@ class Deployment:
 def deploy(model: Entry, gpu: Entry, options: Serving) -> Deployment:
     """Set up one replica of `model` on `options.devices` GPUs.
 
-    The cache gets what weights and workspace leave of the memory. Raises PlacementError when they leave nothing (with
-    the smallest count of GPUs that would do), when a limit contradicts another, or for a model without a key-value
-    cache; CatalogError when an entry lacks a number.
+    The cache gets what weights and workspace leave of the memory of each GPU. Raises PlacementError when they leave
+    nothing (with the smallest count of GPUs that would do), for a count that cannot share the layers, a clock below the
+    lowest, when a limit contradicts another, or for a model without a key-value cache; CatalogError when an entry lacks
+    a number.
     """
     name, devices = model.name, options.devices
     if "kv_bytes_per_token" not in model:
@@ -83,15 +85,17 @@ def deploy(model: Entry, gpu: Entry, options: Serving) -> Deployment:
         )
     if options.expert_parallel and "experts" not in model:
         raise PlacementError(f"serving.expert_parallel: model '{name}' has no experts")
+    split.require("serving.devices", model, devices)
+    power.require_clock(gpu, options.clock)
     precision = choose_precision(model, gpu, options.precision)
-    weights, block = weight_bytes(model, precision), options.block_tokens * model["kv_bytes_per_token"]
-    room = options.memory_share * gpu["memory_bytes"] - options.workspace  # of one GPU
-    blocks = int((devices * room - weights) / block)
+    weights = weight_bytes(model, precision)
+    room = room_bytes(gpu, options)
+    blocks = cache_blocks(model, options, weights, devices, room)
     if blocks < 1:
-        fits = f"smallest count that fits: {math.ceil((weights + block) / room)}" if room > 0 else "no count fits"
+        smallest = split.smallest(model, lambda count: cache_blocks(model, options, weights, count, room) > 0)
         raise PlacementError(
             f"model '{name}' needs {weights / 1e9:.1f} GB for its weights and some for its cache,"
-            f" {devices} x {gpu.name} have {max(devices * room, 0.0) / 1e9:.1f} GB for both; {fits}"
+            f" {devices} x {gpu.name} have {max(devices * room, 0.0) / 1e9:.1f} GB for both; {smallest}"
         )
     own = model.get("context_tokens", math.inf)
     if options.max_context is not None and options.max_context > own:
@@ -111,7 +115,7 @@ def deploy(model: Entry, gpu: Entry, options: Serving) -> Deployment:
             expert_parallel=options.expert_parallel,
             max_sequences=options.max_sequences,
             sampled=options.sampled,
-        ),
+        ).at_clock(options.clock),
         limits=Limits(
             blocks=blocks,
             block_tokens=options.block_tokens,
@@ -123,15 +127,16 @@ def deploy(model: Entry, gpu: Entry, options: Serving) -> Deployment:
         weight_bytes=weights,
         resident_w=devices * (states.resident - states.idle),
         host_w=devices * gpu["host_active_w"],
-        power_w=_power(gpu, devices),
+        power_w=power.above(gpu, devices, options.clock),
     )
 
 
-def _power(gpu: Entry, devices: int) -> power.BusyPower:
-    busy_w, resident_w = power.busy(gpu), power.states(gpu).resident
+def room_bytes(gpu: Entry, options: Serving) -> float:
+    """Memory of one GPU for weights and cache, B."""
+    return options.memory_share * gpu["memory_bytes"] - options.workspace
 
-    def power_w(compute: float, memory: float) -> float:
-        above_w = busy_w(compute, memory) - resident_w
-        return devices * above_w if above_w > 0.0 else 0.0
 
-    return power_w
+def cache_blocks(model: Entry, options: Serving, weights: float, devices: int, room: float) -> int:
+    """Blocks of the cache on so many GPUs, each with `room` bytes for its part of the weights and of the cache."""
+    block = options.block_tokens * model["kv_bytes_per_token"] * split.cache_copies(model, devices)
+    return int((devices * room - weights) / block)

@@ -11,13 +11,14 @@ attention takes no less than that. Every coefficient is a time, so that the engi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log, log2, sqrt
 from typing import NamedTuple
 
 from dcsim.catalog import Entry
+from dcsim.gpu import split
 from dcsim.gpu.memory import weight_bytes
-from dcsim.gpu.roofline import BYTES_PER_VALUE, rates
+from dcsim.gpu.roofline import BYTES_PER_VALUE, in_format, reached
 
 _ACTIVATION_BYTES = 2.0  # activations and the cache stay in 16 bits whatever the format of the weights
 _GRAPH_TOKENS = 512.0  # most tokens of a captured graph (vLLM's default, or twice the sequences if that is less)
@@ -98,6 +99,17 @@ class StepCost:
     eager_s: float = 0.0
     """least time of one that does not, attention left out"""
 
+    def at_clock(self, clock: float) -> StepCost:
+        """At a share of the full clock: arithmetic takes longer; reading, links and the host take as long as ever."""
+        if clock == 1.0:
+            return self
+        return replace(
+            self,
+            token_s=self.token_s / clock,
+            output_s=self.output_s / clock,
+            attention_s=self.attention_s / clock,
+        )
+
     @property
     def context_s(self) -> float:
         """Attention of a decoding sequence per token of its context, itself included."""
@@ -150,34 +162,35 @@ def step_cost(
     tokens only. With `sampled` each output token is drawn from the most likely ones of the whole vocabulary (top-p);
     without, it is the likeliest. CatalogError for a missing number.
     """
-    width, reached, layers = BYTES_PER_VALUE[precision], rates(gpu, precision), model["layers"]
+    width, layers = BYTES_PER_VALUE[precision], model["layers"]
     vocabulary = model.get("vocabulary", 0.0)
     head = vocabulary * model["model_width"]
     looked_up = 0.0 if model.facts.get("tied_embeddings", False) else head
     active = model.get("active_parameters", model["parameters"])
-    flop_per_s, bytes_per_s = reached.flop_per_s * devices, reached.bytes_per_s * devices
-    experts, routed, expert_layers = None, 0.0, model.get("expert_layers", 0.0)
+    flop_per_s, bytes_per_s = (rate * devices for rate in reached(gpu, precision))
+    experts, routed, routing_s, eager_s = None, 0.0, 0.0, layers * gpu["eager_layer_s"]
     if "experts" in model:
+        expert_layers = model["expert_layers"]
         one = expert_layers * model["expert_parameters"]  # of every layer
-        routed = one * model["experts"]
+        routed, routing_s = one * model["experts"], expert_layers * in_format(gpu, "expert_layer_s", precision)
+        eager_s += expert_layers * gpu["eager_expert_layer_s"]
         groups = devices if expert_parallel else 1
-        read_s = one * width * groups / (reached.expert_bytes_per_s * devices)
+        read_s = one * width * groups / (gpu["expert_memory_efficiency"] * bytes_per_s)
         experts = Experts(model["experts"], model["experts_per_token"], read_s, groups, model["routing_exponent"])
     latency_s, link_s = _links(model, gpu, devices)
     return StepCost(
-        fixed_s=gpu["step_s"] + layers * reached.layer_s + latency_s,
+        fixed_s=gpu["step_s"] + layers * in_format(gpu, "layer_s", precision) + latency_s,
         sequence_s=model.get("state_bytes_per_sequence", 0.0) / bytes_per_s
         + (gpu["sample_s"] * vocabulary if sampled else 0.0),
-        weights_s=(weight_bytes(model, precision) / width - routed - looked_up) * width / bytes_per_s
-        + expert_layers * reached.expert_layer_s,
+        weights_s=(weight_bytes(model, precision) / width - routed - looked_up) * width / bytes_per_s + routing_s,
         token_s=2.0 * (active - looked_up - head) / flop_per_s,
         output_s=2.0 * head / flop_per_s,
         link_s=link_s,
-        cache_s=model["kv_bytes_per_token"] * devices / min(devices, model.get("kv_heads", inf)) / bytes_per_s,
+        cache_s=model["kv_bytes_per_token"] * split.cache_copies(model, devices) / bytes_per_s,
         attention_s=4.0 * layers * model.get("attention_width", model["model_width"]) / flop_per_s,
         experts=experts,
         graph_tokens=min(_GRAPH_TOKENS, 2.0 * max_sequences),
-        eager_s=layers * gpu["eager_layer_s"] + expert_layers * gpu["eager_expert_layer_s"],
+        eager_s=eager_s,
     )
 
 

@@ -1,4 +1,4 @@
-"""Operating points of training: a gang at a known utilisation, or step by step (`dcsim.gpu.training`)."""
+"""Operating points of training: a gang at a known utilisation, or step by step (`dcsim.gpu.gang`)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 from dcsim.catalog import Entry
 from dcsim.errors import PlacementError
-from dcsim.gpu import kernels, memory, training, vision
+from dcsim.gpu import checkpoints, kernels, power, training, vision
+from dcsim.gpu.gang import Gang, Layout, fewest, model_step
 from dcsim.gpu.kernels import Kernel
 from dcsim.gpu.points import FULL, Point, Setting
-from dcsim.gpu.roofline import Reached, choose_precision, in_format, peak_flop_per_s
+from dcsim.gpu.roofline import choose_precision, peak_flop_per_s, reached
+from dcsim.gpu.steady import mean_w
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class TrainingPoint(Point):
     checkpoint_interval_s: float | None
     samples: float | None
     """of the whole run"""
+    layout: Layout | None
+    """how a copy of the model is spread; None where steps are not looked at"""
 
     @property
     def sample_j(self) -> float:
@@ -48,16 +52,15 @@ def training_point(
     samples: float | None = None,
     utilisation: float | None = None,
     step_samples: int | None = None,
-    gang: training.Gang | None = None,
-    model_parallel: int | None = None,
+    gang: Gang | None = None,
+    layout: Layout | None = None,
     setting: Setting = FULL,
 ) -> TrainingPoint:
     """Training on `devices` GPUs: at a known model FLOP utilisation (the catalog's when None), or step by step.
 
     step_samples, gang: a step of so many tokens or samples over the gang; its parts give the utilisation.
-    model_parallel: GPUs that share one copy of the model, so that each passes on its part of the gradients; the fewest
-    that hold a copy when None. samples: of the whole run. Raises PlacementError as
-    `dcsim.gpu.training.training_profile` does, and for a copy over no GPU or over more than there are.
+    layout: how a copy of the model is spread; over the fewest GPUs that hold one when None. samples: of the whole run.
+    Raises PlacementError as `dcsim.gpu.training.training_profile`, `dcsim.gpu.gang.fewest` and `model_step` do.
     """
     if step_samples is not None and step_samples < 1:
         raise PlacementError(f"batch: found {step_samples}, want at least 1")
@@ -67,7 +70,7 @@ def training_point(
         model, gpu, precision=precision, devices=devices, samples=asked, utilisation=1.0 if by_step else utilisation
     )
     chosen = choose_precision(model, gpu, precision)
-    flop_per_s = peak_flop_per_s(gpu, chosen) * in_format(gpu, "compute_efficiency", chosen)
+    rates = reached(gpu, chosen)
     base = TrainingPoint(
         model=model,
         gpu=gpu,
@@ -77,7 +80,7 @@ def training_point(
         spent=(),
         clock=1.0,
         device_w=profile.detail["device_w"],
-        reached=Reached(flop_per_s, gpu["memory_bytes_per_s"] * in_format(gpu, "memory_efficiency", chosen)),
+        reached=rates,
         weight_bytes=training.BYTES_PER_PARAMETER * model["parameters"],
         largest_batch=None,
         notes=(),
@@ -87,55 +90,74 @@ def training_point(
         useful=1.0,
         checkpoint_interval_s=None,
         samples=samples,
+        layout=None,
     )
     if gang is None or step_samples is None:
-        return _at_setting(base, setting, min(1.0, base.utilisation * peak_flop_per_s(gpu, chosen) / flop_per_s))
-    if model_parallel is None:
-        copy_over = math.ceil(base.weight_bytes / memory.room_bytes(gpu, 1))
-        model_parallel = 1 if vision.splittable(model) else copy_over
-    if not 1 <= model_parallel <= devices:
-        raise PlacementError(f"model parallel: found {model_parallel}, want 1 to the count of GPUs, {devices}")
-    own_link = replace(gang, link_bytes_per_s=gang.link_bytes_per_s * model_parallel)
-    left_out = _TABLES_NOTE if vision.splittable(model) else _COPY_NOTE if model_parallel > 1 else None
-    return replace(_by_steps(base, own_link, step_samples, setting), notes=() if left_out is None else (left_out,))
+        computing = base.utilisation * peak_flop_per_s(gpu, chosen) / rates.flop_per_s
+        return _at_setting(base, setting, min(1.0, computing))
+    spread = fewest(model, gpu, devices) if layout is None else layout
+    notes = (_TABLES_NOTE,) if vision.splittable(model) else ()
+    return _by_steps(replace(base, layout=spread, notes=notes), gang, spread, step_samples, setting)
 
 
-_COPY_NOTE = "what GPUs that share one copy of the model pass to each other is not in the step, nor waiting for layers"
-_TABLES_NOTE = "gathers from tables, and passing the rows on, are not in the step"
+_TABLES_NOTE = "gathers from tables, and passing the rows on, are counted as in three forward passes"
+
+
+def _slowed_w(gpu: Entry, watts: float, clock: float) -> float:
+    """Power of training at a lower clock, W: it computes, so that all above waiting goes with the clock."""
+    if clock == 1.0:
+        return watts
+    power.require_clock(gpu, clock)
+    waiting_w = min(watts, power.states(gpu).resident)
+    return waiting_w + (watts - waiting_w) * float(clock ** gpu["clock_exponent"])
 
 
 def _at_setting(point: TrainingPoint, setting: Setting, computing: float) -> TrainingPoint:
     """The point with its time split into computing and all else, at a clock or under a cap."""
-    parts = [Kernel("linear", "", "compute", computing), Kernel("launches", "", "fixed", 1.0 - computing)]
-    clock, watts = setting.run(point.gpu, parts, point.device_w)
-    slower = kernels.seconds(part.at_clock(clock) for part in parts)
+    clock = setting.of(point.gpu, lambda share: _slowed_w(point.gpu, point.device_w, share))
+    slower = computing / clock + 1.0 - computing
     return replace(
         point,
         clock=clock,
-        device_w=watts,
+        device_w=_slowed_w(point.gpu, point.device_w, clock),
         utilisation=point.utilisation / slower,
         samples_per_s=point.samples_per_s / slower,
     )
 
 
-def _by_steps(point: TrainingPoint, gang: training.Gang, samples: int, setting: Setting) -> TrainingPoint:
-    step = training.model_step(point.model, point.gpu, gang, samples, point.precision)
-    useful, interval = training.useful_share(gang), training.best_interval_s(gang)
-    parts = [
-        Kernel("linear", "", "compute", step.compute_s, step.compute_s),
-        Kernel("stragglers", "", "communication", step.straggler_s),
-        Kernel("links", "", "communication", step.exposed_s),
-    ]
-    clock, watts = setting.run(point.gpu, parts, point.device_w)
-    parts = [part.at_clock(clock) for part in parts]
-    step_s = kernels.seconds(parts)
+def _by_steps(point: TrainingPoint, gang: Gang, layout: Layout, samples: int, setting: Setting) -> TrainingPoint:
+    """The point step by step: training power while it computes, that of a waiting GPU in all other time."""
+    step = model_step(point.model, point.gpu, gang, samples, point.precision, layout)
+    useful, interval = checkpoints.useful_share(gang), checkpoints.best_interval_s(gang)
+    language, waiting_w = "kv_bytes_per_token" in point.model, power.states(point.gpu).resident
+
+    def parts(clock: float) -> tuple[list[Kernel], list[Kernel]]:
+        waits = [
+            Kernel("stages", "", "communication", step.bubble_s / clock),  # the other stages compute as slowly
+            Kernel("stragglers", "", "communication", step.straggler_s / clock),
+            Kernel("links", "", "communication", step.exposed_s),
+        ]
+        return [part.at_clock(clock) for part in step.work], waits
+
+    def watts(clock: float) -> float:
+        work, waits = parts(clock)
+        computing_s = kernels.seconds(work)
+        working_w = (
+            _slowed_w(point.gpu, point.device_w, clock) if language else mean_w([work], power.busy(point.gpu, clock))
+        )
+        busy = computing_s / (computing_s + kernels.seconds(waits)) * useful
+        return busy * working_w + (1.0 - busy) * waiting_w
+
+    clock = setting.of(point.gpu, watts)
+    work, waits = parts(clock)
+    step_s = kernels.seconds(work) + kernels.seconds(waits)
     lost = Kernel("checkpoints", "", "fixed", step_s * (1.0 / useful - 1.0))
     return replace(
         point,
-        spent=(*parts, lost),
+        spent=(*work, *waits, lost),
         clock=clock,
-        device_w=watts,
-        utilisation=gang.compute_share * step.compute_s / step_s * useful,
+        device_w=watts(clock),
+        utilisation=step.peak_s / step_s * useful,
         samples_per_s=samples * useful / step_s,
         step_s=step_s,
         useful=useful,

@@ -85,9 +85,11 @@ class Pass(NamedTuple):
 
     seconds: float
     compute: float
-    """FLOP/s over the best that the model reaches on this GPU"""
+    """FLOP/s over what large matrix products reach on this GPU, or the model if that is more"""
     memory: float
     """B/s over the best of the GPU"""
+    clock: float = 1.0
+    """at which it ran; the shares are of what the GPU reaches at it"""
 
     @property
     def utilisation(self) -> float:
@@ -95,22 +97,30 @@ class Pass(NamedTuple):
         return max(self.compute, self.memory)
 
 
-def batch_pass(model: Entry, gpu: Entry, precision: str, batch: int, devices: int) -> Pass:
+def batch_pass(model: Entry, gpu: Entry, precision: str, batch: int, devices: int, clock: float = 1.0) -> Pass:
     """Time and utilisation of one pass of `batch` samples.
 
     Gathers from embedding tables come before the dense part. With several devices, tables and samples are
     split evenly and the gathered rows cross the links once (all to all).
     """
-    parts = pass_kernels(model, gpu, precision, batch, devices)
-    seconds, highest = kernels.seconds(parts), float(_compute_efficiency(model, gpu, precision)[:, 1].max())
+    parts = pass_kernels(model, gpu, precision, batch, devices, clock)
+    seconds, own = kernels.seconds(parts), float(_compute_efficiency(model, gpu, precision)[:, 1].max())
+    highest = max(own, in_format(gpu, "compute_efficiency", precision))
     flop = model["flop_per_sample"] * batch / devices
-    compute = flop / seconds / (peak_flop_per_s(gpu, precision) * highest)
+    compute = flop / seconds / (clock * peak_flop_per_s(gpu, precision) * highest)
     moving = sum(part.memory_s for part in parts) + sum(part.seconds for part in parts if part.name == "links")
-    return Pass(seconds, min(1.0, compute), min(1.0, moving / seconds))
+    return Pass(seconds, min(1.0, compute), min(1.0, moving / seconds), clock)
 
 
-def pass_kernels(model: Entry, gpu: Entry, precision: str, batch: int, devices: int) -> list[Kernel]:
-    """Kernels of one pass of `batch` samples on one of `devices` GPUs."""
+def busy_w(done: Pass, gpu: Entry) -> float:
+    """Power of one GPU during passes, W."""
+    return power.busy(gpu, done.clock)(done.compute, done.memory)
+
+
+def pass_kernels(
+    model: Entry, gpu: Entry, precision: str, batch: int, devices: int, clock: float = 1.0
+) -> list[Kernel]:
+    """Kernels of one pass of `batch` samples on one of `devices` GPUs, at a share of the full clock."""
     work, reached = _work(model, precision, batch), reached_rates(model, gpu, precision, batch)
     moved = work.weights + work.moved_per_sample * batch / devices
     launch_s = gpu["eager_layer_s" if _eager(model) else "launch_s"]
@@ -124,7 +134,7 @@ def pass_kernels(model: Entry, gpu: Entry, precision: str, batch: int, devices: 
         if devices > 1:
             crossing_s = gpu["link_latency_s"] + own * (devices - 1) / devices / gpu["link_bytes_per_s"]
             parts.append(Kernel("links", "", "communication", crossing_s))
-    return parts
+    return [part.at_clock(clock) for part in parts]
 
 
 def reached_rates(model: Entry, gpu: Entry, precision: str, batch: int) -> Reached:
@@ -175,8 +185,12 @@ def _eager(model: Entry) -> bool:
 
 
 def _compute_efficiency(model: Entry, gpu: Entry, precision: str) -> FloatArray:
-    """Rows (batch, share of the peak rate), linear in log batch: the model's own, else the GPU's number."""
+    """Rows (batch, share of the peak rate), linear in log batch: the model's own, else the GPU's number.
+
+    Image models differ by `diffusion_factor`; one that nobody measured is as the median of those that were.
+    """
     if "compute_efficiency" in model:
         return model.array("compute_efficiency")
-    share = gpu["diffusion_efficiency"] if _eager(model) else in_format(gpu, "compute_efficiency", precision)
-    return np.array([[1.0, share]])
+    if _eager(model):
+        return np.array([[1.0, min(1.0, gpu["diffusion_efficiency"] * model.get("diffusion_factor", 1.0))]])
+    return np.array([[1.0, in_format(gpu, "compute_efficiency", precision)]])

@@ -34,13 +34,17 @@ TIME_TITLE = "Where the time goes"
 #: Colours of classes of kernels.
 CLASS_COLOURS = {
     "linear": "#0069a8", "attention": "#e8914e", "gathers": "#96459c", "sampling": "#f4c29b",
-    "links": "#00766c", "launches": "#c6cdd3", "stragglers": "#b0306e", "checkpoints": "#6b7680",
+    "links": "#00766c", "launches": "#c6cdd3", "stages": "#8a6100", "stragglers": "#b0306e", "checkpoints": "#6b7680",
 }  # fmt: skip
 _TTFT, _TOKEN, _SAMPLE, _TAIL = "#8a6100", "#0069a8", "#0069a8", "#b0306e"
 
 WIDTH_IN = 9.6
 _SMALL_PT = TEXT_PT - 1.2
 _MOST_NAMED = 5
+#: Of the roofline's width and height that the name of a batch takes.
+_NAME_SHARE = 0.13, 0.06
+#: Sizes of spots: those that lie on others are smaller, whole iterations are rings around them.
+_SPOT_PT = {"attention": 5.0, "gathers": 5.0, "whole": 9.5}
 _ROOF_IN, _CURVE_IN, _ROW_IN = 4.0, 3.5, 0.32
 
 
@@ -98,19 +102,41 @@ def _spots(ax: Axes, spots: Sequence[tuple[str, float, float, int]]) -> None:
         whole = kind == "whole"
         colour = INK if whole else CLASS_COLOURS[kind]
         ax.plot(
-            x, y, marker="s" if phase == "prompt" else "o", markersize=7, color=colour, linewidth=1.0,
-            markerfacecolor=PAPER if whole else colour, markeredgewidth=1.4, label=_spot_words(name), zorder=4,
+            x, y, marker="s" if phase == "prompt" else "o", markersize=_SPOT_PT.get(kind, 7.5), color=colour,
+            linewidth=1.0, markerfacecolor="none" if whole else colour, markeredgewidth=1.4, label=_spot_words(name),
+            zorder=4,
         )  # fmt: skip
         if whole and len(batches) > 1:
-            for batch, at_x, at_y in own if len(own) <= _MOST_NAMED else (own[0], own[-1]):
-                ax.annotate(
-                    f"batch {batch_words(batch)}", (at_x, at_y), (8, -3), textcoords="offset points", va="top",
-                    fontsize=_SMALL_PT, color=INK,
-                )  # fmt: skip
+            _name_batches(ax, own if len(own) <= _MOST_NAMED else [own[0], own[-1]])
     ax.legend(
         loc="lower right", facecolor=PAPER, edgecolor=PAPER, framealpha=1.0, fontsize=TEXT_PT, labelcolor=INK,
         handlelength=1.2, borderaxespad=0.2,
     )  # fmt: skip
+
+
+def _name_batches(ax: Axes, spots: Sequence[tuple[int, float, float]]) -> None:
+    """Name (batch, x, y) right below the spot, or right above one with a lower spot near it; the ends come first.
+
+    A name that would lie on another one is left out.
+    """
+    places = [(_share_of(ax.get_xlim(), x), _share_of(ax.get_ylim(), y)) for _, x, y in spots]
+    taken: list[tuple[float, float]] = []
+    for number in [0, *range(len(spots) - 1, 0, -1)]:
+        (batch, *spot), (x, y) = spots[number], places[number]
+        above = any(abs(x - at_x) < _NAME_SHARE[0] and 0.0 < y - at_y < 0.1 for at_x, at_y in places)
+        y += 0.05 if above else -0.05
+        if any(abs(x - at_x) < _NAME_SHARE[0] and abs(y - at_y) < _NAME_SHARE[1] for at_x, at_y in taken):
+            continue
+        taken.append((x, y))
+        ax.annotate(
+            f"batch {batch_words(batch)}", (spot[0], spot[1]), (8, 5 if above else -3), textcoords="offset points",
+            va="bottom" if above else "top", fontsize=_SMALL_PT, color=INK,
+        )  # fmt: skip
+
+
+def _share_of(limits: tuple[float, float], value: float) -> float:
+    """Where a value stands on a logarithmic axis, 0 to 1."""
+    return math.log(value / limits[0]) / math.log(limits[1] / limits[0])
 
 
 def _spot_words(name: str) -> str:
@@ -226,16 +252,18 @@ def _asked(
 
 
 def _ring(ax: Axes, x: float, y: float, text: str, *, below: bool) -> None:
-    """A ring around a point, with words right below or above it."""
+    """A ring around a point, with words right below it, or right above it."""
     ax.plot([x], [y], "o", markersize=8, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.2)
     ax.annotate(
-        text, (x, y), (6, -5) if below else (0, 8), textcoords="offset points", ha="left" if below else "center",
+        text, (x, y), (6, -5) if below else (3, 6), textcoords="offset points", ha="left",
         va="top" if below else "bottom", fontsize=_SMALL_PT, color=INK,
     )  # fmt: skip
 
 
 def _log_x(ax: Axes, values: Sequence[float], unit: str) -> None:
     """Logarithmic axis of counts, the last tick with what is counted; room at the right for names."""
+    from matplotlib.ticker import MaxNLocator
+
     low, high = min(values) / 1.3, max(values) * 1.3
     ax.set_xscale("log")
     ax.set_xlim(low, high)
@@ -243,23 +271,25 @@ def _log_x(ax: Axes, values: Sequence[float], unit: str) -> None:
     ticks = [tick for tick in ticks if low <= tick <= high]
     if len(ticks) > 5:
         ticks = [tick for tick in ticks if f"{tick:e}".startswith("1")] or ticks[::3]
-    ticks = ticks or [max(values)]
+    if len(ticks) < 2:
+        ticks = [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
     ax.set_xticks(ticks, [_count(tick) for tick in ticks])
     ax.minorticks_off()
     style.words_off(ax, unit, (1.0, 0.0), (0.0, -21.0), ha="right", va="top", fontsize=_SMALL_PT, color=MUTED)
 
 
 def _count(value: float) -> str:
-    return in_words(value, "").strip() if value >= 1e4 or value < 1 else f"{value:,g}"
+    return in_words(value, "").strip() if value >= 1e4 or value < 1e-3 else f"{value:,g}"
 
 
 def _log_y(ax: Axes, low: float, high: float, unit: str) -> None:
-    low, high = low / 1.6, high * 1.6
+    low, high = low / 1.6, high * 1.6 * (high / low) ** 0.06
     parts = (1, 2, 5) if high / low < 300.0 else (1,)
     ticks = [part * 10.0**power for power in range(-15, 10) for part in parts if low <= part * 10.0**power <= high]
     ax.set_yscale("log")
     ax.set_ylim(low, high)
-    ax.set_yticks(ticks, [in_words(tick, unit) for tick in ticks])
+    # in one unit from a second on: minutes are no powers of ten
+    ax.set_yticks(ticks, [f"{tick:,g} s" if unit == "s" and tick >= 1.0 else in_words(tick, unit) for tick in ticks])
     ax.minorticks_off()
     ax.tick_params(labelsize=_SMALL_PT)
 

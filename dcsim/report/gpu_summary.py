@@ -6,10 +6,12 @@ A figure without an answer, such as the time between tokens of requests with one
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dcsim.catalog import GRADES
-from dcsim.gpu import kernels
+from dcsim.gpu import kernels, sharing
+from dcsim.gpu.gang import Layout
 from dcsim.gpu.points import BatchPoint, LanguagePoint, Point
 from dcsim.gpu.training_points import TrainingPoint
 from dcsim.results.keys import Key
@@ -24,6 +26,7 @@ _HEAD = (
     Key("gpu.count", "1", "GPUs that work together"),
     Key("gpu.clock", "1", "share of the full clock; lower under a power cap"),
 )
+_PART = Key("gpu.part", "text", "part of the GPU, where not the whole: a slice, or a share beside others")
 _POWER = (
     Key("power_w.gpu", "W", "one GPU, idle power included"),
     Key("power_w.total", "W", "all GPUs"),
@@ -42,6 +45,7 @@ _TAIL = (
 #: Every key with its unit and meaning; LIMIT, CLASS and GRADE stand for each of several names.
 LANGUAGE: tuple[Key, ...] = (
     *_HEAD,
+    _PART,
     Key("load.batch", "1", "requests that run at the same time"),
     Key("load.input_tokens", "tokens", "of each request"),
     Key("load.output_tokens", "tokens", "of each request"),
@@ -64,6 +68,7 @@ LANGUAGE: tuple[Key, ...] = (
 )
 BATCH: tuple[Key, ...] = (
     *_HEAD,
+    _PART,
     Key("load.batch", "1", "samples of a batch"),
     Key("latency_s", "s", "one batch"),
     Key("throughput_per_s.samples", "1/s", "samples, full batches one after the other"),
@@ -76,7 +81,7 @@ BATCH: tuple[Key, ...] = (
     Key("arrivals.max_wait_s", "s", "longest that the first of a batch waits for others"),
     Key("arrivals.served_per_s", "1/s", "samples that are answered"),
     Key("arrivals.mean_batch", "1", "samples of a batch, on the mean"),
-    Key("arrivals.latency_s.mean", "s", "from arrival to answer, mean"),
+    Key("arrivals.latency_s.mean", "s", "from arrival to answer, mean; absent where the line grows without end"),
     Key("arrivals.latency_s.p50", "s", "median"),
     Key("arrivals.latency_s.p99", "s", "99th percentile"),
     Key("arrivals.busy", "1", "share of the time that a batch runs"),
@@ -89,6 +94,11 @@ TRAINING: tuple[Key, ...] = (
     Key("load.unit", "text", "what is counted: tokens of language models, samples of other networks"),
     Key("load.batch", "1", "tokens or samples of one step, over all GPUs"),
     Key("load.samples", "1", "tokens or samples of the whole run"),
+    Key("layout.tensor", "1", "GPUs of a node that share each layer"),
+    Key("layout.pipeline", "1", "stages that layers are dealt to"),
+    Key("layout.interleave", "1", "chunks of layers of a stage"),
+    Key("layout.micro_batch", "1", "tokens or samples in a stage at a time"),
+    Key("layout.copies", "1", "copies of the model"),
     Key("mfu", "1", "model FLOP utilisation of the whole run"),
     Key("step_s", "s", "one step"),
     Key("throughput_per_s.samples", "1/s", "tokens or samples, checkpoints and failures included"),
@@ -145,7 +155,11 @@ def batch(point: BatchPoint, grades: Mapping[str, int], arrivals: dict[str, Any]
         "largest_batch": point.largest_batch,
         "arrivals": arrivals,
     }
-    return _whole(point, own, grades)
+    if arrivals is None or arrivals["latency_s"] is not None:
+        return _whole(point, own, grades)
+    return _whole(
+        point, own, grades, f"batch {point.batch:,}: more samples arrive than it answers: the line grows without end"
+    )
 
 
 def arrivals(found: Loaded, max_wait_s: float) -> dict[str, Any]:
@@ -155,7 +169,9 @@ def arrivals(found: Loaded, max_wait_s: float) -> dict[str, Any]:
         "max_wait_s": max_wait_s,
         "served_per_s": found.served_per_s,
         "mean_batch": found.mean_batch,
-        "latency_s": {"mean": found.latency_mean_s, "p50": found.latency_p50_s, "p99": found.latency_p99_s},
+        "latency_s": None
+        if found.grows
+        else {"mean": found.latency_mean_s, "p50": found.latency_p50_s, "p99": found.latency_p99_s},
         "busy": found.busy,
         "power_w": found.device_w,
         "energy_j": found.sample_j,
@@ -174,6 +190,7 @@ def training(point: TrainingPoint, grades: Mapping[str, int]) -> dict[str, Any]:
             "batch": point.batch or None,
             "samples": point.samples,
         },
+        "layout": None if point.layout is None else _layout(point.layout, point.devices),
         "mfu": point.utilisation,
         "step_s": point.step_s,
         "throughput_per_s": {"samples": point.samples_per_s},
@@ -190,18 +207,27 @@ def training(point: TrainingPoint, grades: Mapping[str, int]) -> dict[str, Any]:
     return _whole(point, own, grades)
 
 
-def _whole(point: Point, own: Mapping[str, Any], grades: Mapping[str, int]) -> dict[str, Any]:
+def _layout(layout: Layout, devices: int) -> dict[str, int]:
+    return asdict(layout) | {"copies": layout.copies(devices)}
+
+
+def _whole(point: Point, own: Mapping[str, Any], grades: Mapping[str, int], *notes: str) -> dict[str, Any]:
     from dcsim import __version__
 
     limits = kernels.shares(point.spent, "limit")
     tree = {
         "model": {"name": point.model.name, "precision": point.precision},
-        "gpu": {"name": point.gpu.name, "count": point.devices, "clock": point.clock},
+        "gpu": {
+            "name": point.gpu.name,
+            "count": point.devices,
+            "clock": point.clock,
+            "part": point.gpu.facts.get("part"),
+        },
         **own,
         "bound_by": max(limits, key=lambda limit: limits[limit]) if limits else None,
         "limits": limits or None,
         "kernels": kernels.shares(point.spent, "name") or None,
-        "notes": list(point.notes),
+        "notes": [*point.notes, *notes, *sharing.notes(point.gpu)],
         "numbers": _numbers(grades),
         "version": __version__,
     }

@@ -20,7 +20,8 @@ Summary = Mapping[str, Any]
 CLASS_WORDS = {
     "linear": "layers with weights", "attention": "attention", "gathers": "gathers from tables",
     "sampling": "sampling and states", "links": "links between GPUs", "launches": "launches and host",
-    "stragglers": "waiting for the slowest", "checkpoints": "checkpoints and failures",
+    "stages": "waiting for other stages", "stragglers": "waiting for the slowest",
+    "checkpoints": "checkpoints and failures",
 }  # fmt: skip
 LIMIT_WORDS = {"compute": "compute", "memory": "memory", "communication": "communication", "fixed": "fixed times"}
 
@@ -48,7 +49,8 @@ def point_table(kind: str, summaries: Sequence[Summary]) -> RenderableType:
 
 def _gpus(summary: Summary) -> str:
     gpu = summary["gpu"]
-    return f"{gpu['count']:,} x {gpu['name']}" if gpu["count"] > 1 else str(gpu["name"])
+    part = f", {gpu['part']}" if "part" in gpu else ""
+    return (f"{gpu['count']:,} x {gpu['name']}" if gpu["count"] > 1 else str(gpu["name"])) + part
 
 
 # ---------------------------------------------------------------- one point
@@ -56,7 +58,14 @@ def _gpus(summary: Summary) -> str:
 
 def _language_head(summary: Summary) -> str:
     load = summary["load"]
-    return f"{summary['model']['precision']}, {load['input_tokens']:,} tokens in, {load['output_tokens']:,} out"
+    return (
+        f"{summary['model']['precision']}, {_counted(load['input_tokens'], 'tokens')} in, {load['output_tokens']:,} out"
+    )
+
+
+def _counted(number: float, unit: str) -> str:
+    """`1 token`, `2,048 tokens`."""
+    return f"{batch_words(number)} {unit if number != 1 else unit.removesuffix('s')}"
 
 
 def _batch_head(summary: Summary) -> str:
@@ -65,7 +74,8 @@ def _batch_head(summary: Summary) -> str:
 
 def _language_lines(summary: Summary) -> Iterator[Line]:
     load, rate, energy = summary["load"], summary["throughput_per_s"], summary["energy_j"]
-    yield "batch", count(load["batch"]), f"requests at a time; largest that fits {summary['largest_batch']:,}"
+    requests = "request" if load["batch"] == 1 else "requests"
+    yield "batch", count(load["batch"]), f"{requests} at a time; largest that fits {summary['largest_batch']:,}"
     alone = f"{seconds(summary['ttft_alone_s'])} without others; waiting to be admitted not counted"
     yield "first token", seconds(summary["ttft_s"]), alone
     if "tpot_s" in summary:
@@ -86,7 +96,8 @@ def _language_lines(summary: Summary) -> Iterator[Line]:
 
 def _batch_lines(summary: Summary) -> Iterator[Line]:
     largest = summary.get("largest_batch")
-    yield "batch", count(summary["load"]["batch"]), "samples" + (f"; largest that fits {largest:,}" if largest else "")
+    samples = "sample" if summary["load"]["batch"] == 1 else "samples"
+    yield "batch", count(summary["load"]["batch"]), samples + (f"; largest that fits {largest:,}" if largest else "")
     yield "latency", seconds(summary["latency_s"]), "of a full batch"
     yield "throughput", f"{significant(summary['throughput_per_s']['samples'])}/s", "full batches one after the other"
     yield _power_line(summary)
@@ -104,8 +115,8 @@ def _arrival_lines(found: Mapping[str, Any]) -> Iterator[Line]:
         f"{significant(found['rate_per_s'])}/s",
         f"at random; {wait}; {significant(found['served_per_s'])}/s answered",
     )
-    latency = found["latency_s"]
-    yield "latency, p50", seconds(latency["p50"]), f"mean {seconds(latency['mean'])}, p99 {seconds(latency['p99'])}"
+    if (latency := found.get("latency_s")) is not None:
+        yield "latency, p50", seconds(latency["p50"]), f"mean {seconds(latency['mean'])}, p99 {seconds(latency['p99'])}"
     yield "batch, mean", significant(found["mean_batch"]), f"busy {percent(found['busy'])} of the time"
     yield "per sample", joules(found["energy_j"]), f"waiting included; {in_words(found['power_w'], 'W')}"
 
@@ -116,8 +127,10 @@ def _training_lines(summary: Summary) -> Iterator[Line]:
         yield (
             "step",
             seconds(summary["step_s"]),
-            f"{batch_words(load['batch'])} {load['unit']}; {joules(energy['step'])}",
+            f"{_counted(load['batch'], load['unit'])}; {joules(energy['step'])}",
         )
+    if (layout := summary.get("layout")) is not None:
+        yield "copies", count(layout["copies"]), _layout_words(layout, load["unit"])
     yield "throughput", f"{_large(rate)}/s", load["unit"]
     yield "MFU", percent(summary["mfu"]), "model FLOP utilisation of the whole run"
     if "useful_share" in summary:
@@ -131,6 +144,15 @@ def _training_lines(summary: Summary) -> Iterator[Line]:
         yield "run", seconds(run["time_s"]), detail
         yield "energy of the run", kilowatt_hours(run["energy_kwh"]), "GPUs alone"
     yield "memory", _gigabytes(summary["memory_bytes"]["state"]), "weights, gradients and optimiser"
+
+
+def _layout_words(layout: Mapping[str, Any], unit: str) -> str:
+    each = layout["tensor"] * layout["pipeline"]
+    if each == 1:
+        return "of the model, one on each GPU"
+    chunks = f" of {layout['interleave']} chunks" if layout["interleave"] > 1 else ""
+    stages = f", {layout['pipeline']} stages{chunks}, {_counted(layout['micro_batch'], unit)} in each"
+    return f"of the model, {layout['tensor']} GPUs to a layer{stages if layout['pipeline'] > 1 else ''}"
 
 
 def _power_line(summary: Summary) -> Line:

@@ -9,6 +9,7 @@ import numpy as np
 
 from dcsim import __version__
 from dcsim.cluster.replicas import ReplicaServer
+from dcsim.facility.building import Share, of_building, of_site_energy
 from dcsim.facility.chain import FacilitySeries
 from dcsim.facility.embodied import ZERO, Band, of_entry
 from dcsim.results.account import Cells, PoolAccount, RunAccount, ServingAccount, SiteAccount
@@ -61,7 +62,11 @@ def result(model: Model, *, interrupted: bool, wall_s: float) -> Result:
             "interrupted": interrupted,
         },
         grades=model.catalog.grades_used(),
-        warnings=sorted(text for plant in model.plants.values() for text in plant.warnings),
+        warnings=[
+            *sorted(text for plant in model.plants.values() for text in plant.warnings),
+            *model.fleet.warnings,
+            *model.told,
+        ],
         dropped=model.dropped,
         events=model.dispatcher.finished + len(model.table),
         wall_s=wall_s,
@@ -115,16 +120,33 @@ def _cells(model: Model) -> Cells:
 
 
 def _site(model: Model, plant: SitePlant) -> SiteAccount:
-    series = _joined(plant.series)
+    series, onsite = plant.behind_the_meter(_joined(plant.series))
     return SiteAccount(
         name=plant.name,
         series=series,
+        onsite=onsite,
+        shares=_shares(model, plant),
         compute_j=float(model.meter.energy_j()[plant.cells].sum()),
         cells=plant.cells,
         cell_it_w=np.concatenate(plant.it_w),
         switch_j=float(plant.switch_w.sum() * series.interval_s.sum()),
         known=frozenset(what for what in _GRID if _is_known(model, plant.name, series, *_GRID[what])),
     )
+
+
+def _shares(model: Model, plant: SitePlant) -> dict[str, Share]:
+    """What building and on-site energy cost over the run, as far as the scenario has them."""
+    site, now = model.scenario.sites[plant.name], float(model.clock.now)
+    found: dict[str, Share] = {}
+    if site.building is not None:
+        racks = len(np.unique(model.cluster.cell_rack[plant.cells]))
+        found["building"] = of_building(model.catalog.get(site.building, "cost"), plant.rating_w, racks, now)
+    peak_w = site.solar.peak if site.solar is not None else 0.0
+    capacity_j = site.battery.capacity if site.battery is not None else 0.0
+    if peak_w or capacity_j:
+        entry = model.catalog.get(site.building or COST_ENTRY, "cost")
+        found["onsite"] = of_site_energy(entry, peak_w, capacity_j, now)
+    return found
 
 
 def _is_known(model: Model, name: str, series: FacilitySeries, own: str, of_place: str, found: str) -> bool:

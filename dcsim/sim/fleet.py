@@ -100,6 +100,8 @@ class Fleet:
                 strict=True,
             )
         ]
+        self.warnings: list[str] = []
+        """what a user should know of the hardware as it was built"""
         self.gaps: dict[str, Histogram] = {}
         """pool of replicas -> times between the tokens of its requests"""
         self._shared: dict[str, dict[int, SharedUse]] = {pool.name: {} for pool in cluster.pools}
@@ -272,6 +274,10 @@ class Fleet:
             table.used_s,
         )
         (kind,) = pool.spec.kinds
+        if left_over := kind.count % replica.devices:
+            self.warnings.append(
+                f"pool '{pool.name}': {left_over} of the {kind.count} GPUs of each node are in no replica and stay idle"
+            )
         gaps = self.gaps[pool.name] = Histogram()
         continues = any(pool.name in by_pool and not by_pool[pool.name].entered for by_pool in self.uses.values())
         passes = None if replica.options.decode_pool is None else self._passer(pool.name)

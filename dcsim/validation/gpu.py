@@ -5,7 +5,8 @@ A case of kind `gpu` may hold any of these blocks; each row of a block is one me
 - `mlenergy`: a served language model, with time between tokens, power, throughput and energy per token. Models that
   set numbers of the catalog (`calibrates`) end as `calibration`; the others are a test.
 - `splitwise_llama2_70b_tp8_ms`: prompts and decode steps on the serving stack of 2023.
-- `training`: energy of whole training runs from their GPUs, time and power.
+- `images`: batches of generated images.
+- `training`, `steps`: energy of whole training runs from their GPUs, time and power; utilisation of their steps.
 - `node`: the power of an HGX H100 node in training.
 """
 
@@ -21,12 +22,13 @@ from pydantic import ConfigDict, Field
 from dcsim import catalog
 from dcsim.catalog import Catalog, Entry
 from dcsim.errors import DcsimError
-from dcsim.gpu import power, training
-from dcsim.gpu.roofline import choose_precision, peak_flop_per_s
+from dcsim.gpu import power
 from dcsim.gpu.steady import Load, Steady, steady
 from dcsim.gpu.steps import step_cost
 from dcsim.validation import splitwise
-from dcsim.validation.case import Area, Case, CaseError, Effort, Heading, NonNegative, Part, Positive
+from dcsim.validation.case import Area, Case, CaseError, Effort, Heading, Part, Positive
+from dcsim.validation.gpu_images import BUILTIN, Drawn, images
+from dcsim.validation.gpu_training import BUILTIN_STEPS, Stepped, Trained, stepped, trained
 from dcsim.validation.report import Row, compare
 
 #: Of ML.ENERGY's chat requests, fitted with the GPUs' numbers (benchmarks/fit_gpu.py): mean and typical prompt.
@@ -36,6 +38,8 @@ _GPUS = {"H100": "h100-sxm", "B200": "b200-sxm", "a100-80gb": "a100-sxm-80", "h1
 _SUPPLY = 0.95
 _PART_TOLERANCE, _MEDIAN, _TENTH = 0.25, 0.15, 0.30
 _IDENTITY = 1e-9
+#: Of one configuration; tokens/s and power, whose errors may cancel in J/token, are told with a tolerance of their own.
+_CONFIGURATION = {"ITL": _PART_TOLERANCE, "tokens/s": _TENTH, "power": _TENTH, "J/token": _PART_TOLERANCE}
 
 
 class _Loose(Part):
@@ -70,22 +74,6 @@ class Prompted(_Loose):
     token_time: Positive
 
 
-class Trained(_Loose):
-    """One run, with what it took: `gpus` for `days` at `avg_W`, or a list of GPU-hours at `W`."""
-
-    model: str
-    gpu: str
-    gpus: Positive | None = None
-    days: Positive | None = None
-    avg_W: Positive | None = None
-    PUE: Positive = 1.0
-    MWh: Positive | None = None
-    flop: Positive | None = None
-    W: Positive | None = None
-    gpu_hours: Annotated[list[NonNegative], Field(max_length=100)] = Field(default=[])
-    total_gpu_hours: Positive | None = None
-
-
 class Node(_Loose):
     """Power of a node, AC."""
 
@@ -98,7 +86,9 @@ class Document(Heading):
 
     mlenergy: Annotated[list[Served], Field(max_length=100_000)] = Field(default=[])
     splitwise_llama2_70b_tp8_ms: Annotated[list[Prompted], Field(max_length=100_000)] = Field(default=[])
+    images: Annotated[list[Drawn], Field(max_length=100_000)] = Field(default=[])
     training: Annotated[list[Trained], Field(max_length=10_000)] = Field(default=[])
+    steps: Annotated[list[Stepped], Field(max_length=10_000)] = Field(default=[])
     node: Node | None = None
 
 
@@ -106,12 +96,16 @@ def check(case: Case, effort: Effort) -> Iterator[Row]:
     """Rows of all blocks of a case."""
     del effort
     document, known = case.read(Document), catalog.load()
-    if not (document.mlenergy or document.splitwise_llama2_70b_tp8_ms or document.training or document.node):
-        raise CaseError("the case has none of mlenergy, splitwise_llama2_70b_tp8_ms, training, node")
+    blocks = [name for name in Document.model_fields if name not in Heading.model_fields]
+    if not any(getattr(document, name) for name in blocks):
+        raise CaseError(f"the case has none of {', '.join(blocks)}")
     yield from _served(document.mlenergy, known)
     yield from _prompted(document.splitwise_llama2_70b_tp8_ms, known)
+    yield from images(document.images, lambda hub: model_of(hub, known), lambda name: _gpu(name, known))
     for run in document.training:
-        yield from _trained(run, known)
+        yield from trained(run, known)
+    for reported in document.steps:
+        yield from stepped(reported, known)
     if document.node is not None:
         yield from _node(document.node, known)
 
@@ -168,26 +162,21 @@ def _served(rows: Sequence[Served], known: Catalog) -> Iterator[Row]:
             continue
         for metric, errors in _errors(group, found).items():
             holds = "calibration" if fitted else "passed"
-            middle = sorted(errors, key=abs)[len(errors) // 2]
-            yield _error_row(
-                name,
-                f"{metric}, median error of {len(group)} rows",
-                middle,
-                _PART_TOLERANCE,
-                holds,
-                _outliers(group, errors),
-            )
+            middle, size = float(np.median(errors)), float(np.median(np.abs(errors)))
+            rows_of = f"of {len(group)} rows" if len(group) > 1 else "of 1 row"
+            tolerance, note = _CONFIGURATION[metric], _outliers(group, errors)
+            yield _error_row(name, f"{metric}, median error {rows_of}", middle, tolerance, holds, note)
+            yield _error_row(name, f"{metric}, median size {rows_of}", size, tolerance, holds)
             if not fitted:
                 tested[metric] += errors
     for metric, errors in tested.items():
-        size = np.abs(errors)
+        sizes = np.abs(errors)
         for what, value, tolerance in (
-            ("median", float(np.median(size)), _MEDIAN),
-            ("90th percentile", float(np.quantile(size, 0.9)), _TENTH),
+            ("median", float(np.median(sizes)), _MEDIAN),
+            ("90th percentile", float(np.quantile(sizes, 0.9)), _TENTH),
         ):
-            yield _error_row(
-                "models not fitted", f"{metric}, {what} of {len(errors)} errors", value, tolerance, "passed"
-            )
+            counted = f"{len(errors)} errors" if len(errors) > 1 else "1 error"
+            yield _error_row("models not fitted", f"{metric}, {what} of {counted}", value, tolerance, "passed")
 
 
 def _identities(name: str, group: Sequence[Served]) -> Iterator[Row]:
@@ -201,9 +190,13 @@ def _identities(name: str, group: Sequence[Served]) -> Iterator[Row]:
 
 
 def _errors(group: Sequence[Served], found: Sequence[Steady]) -> dict[str, list[float]]:
+    """By metric; J/token is power over tokens/s, whose errors may cancel in it."""
+    pairs = list(zip(group, found, strict=True))
     return {
-        "ITL": [f.itl_s * 1e3 / r.median_itl_ms - 1.0 for r, f in zip(group, found, strict=True)],
-        "J/token": [f.token_j / r.energy_per_token_joules - 1.0 for r, f in zip(group, found, strict=True)],
+        "ITL": [f.itl_s * 1e3 / r.median_itl_ms - 1.0 for r, f in pairs],
+        "tokens/s": [f.tokens_per_s / r.output_throughput_tokens_per_sec - 1.0 for r, f in pairs],
+        "power": [f.power_w / r.avg_power_watts - 1.0 for r, f in pairs],
+        "J/token": [f.token_j / r.energy_per_token_joules - 1.0 for r, f in pairs],
     }
 
 
@@ -243,33 +236,7 @@ def _prompted(rows: Sequence[Prompted], known: Catalog) -> Iterator[Row]:
         yield compare("gpu", name, "decode step, ms", row.token_time, step, _PART_TOLERANCE)
 
 
-# ---------------------------------------------------------------- training and node
-
-
-def _trained(run: Trained, known: Catalog) -> Iterator[Row]:
-    """Energy from what the run took; its time from its FLOP where the catalog has the model and its MFU."""
-    name = f"training {run.model[:40]}"
-    if run.gpus and run.days and run.avg_W and run.MWh:
-        mwh = training.energy_kwh(run.gpus, run.days * 86400.0, run.avg_W, run.PUE) / 1e3
-        yield compare("gpu", name, "energy, MWh", run.MWh, mwh, 0.02)
-    if run.gpu_hours and run.total_gpu_hours:
-        yield compare(
-            "gpu", name, "GPU-hours of all runs", run.total_gpu_hours, sum(run.gpu_hours), 0.02, holds="consistency"
-        )
-    if run.flop and run.gpus and run.days:
-        yield from _run_time(name, run, known)
-
-
-def _run_time(name: str, run: Trained, known: Catalog) -> Iterator[Row]:
-    """Days from the catalog's MFU, which was derived from this very run: calibration."""
-    models = {known.get(entry).title: entry for entry in known.names("model")}
-    gpus = [entry for entry in known.names("gpu") if entry.startswith(run.gpu.lower().split("-")[0])]
-    if run.model not in models or not gpus or run.flop is None or run.gpus is None or run.days is None:
-        return
-    model, gpu = known.get(models[run.model]), known.get(gpus[0])
-    peak = peak_flop_per_s(gpu, choose_precision(model, gpu, None))
-    seconds = training.run_s(run.flop, int(run.gpus), peak, model["training_mfu"])
-    yield compare("gpu", name, "time, days", run.days, seconds / 86400.0, 0.02, holds="calibration")
+# ---------------------------------------------------------------- node
 
 
 def _node(node: Node, known: Catalog) -> Iterator[Row]:
@@ -313,12 +280,14 @@ _BUILTIN: Mapping[str, object] = {
             "MWh": 1287.0,
         },
     ],
+    "images": BUILTIN,
+    "steps": BUILTIN_STEPS,
     "node": {"HGX_H100_max_observed_kW": 8.4, "rated_kW": 10.2},
 }
 
 
 def builtin() -> Iterator[Case]:
-    """Published figures that need no file: one served model, GPT-3's energy, the HGX H100 node."""
+    """Published figures that need no file: a served model, images, training runs and their steps, the HGX H100."""
     yield Case("gpu", "published figures", {"kind": "gpu", **_BUILTIN})
 
 

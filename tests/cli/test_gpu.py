@@ -82,8 +82,8 @@ def test_vision_gives_the_figures_of_the_library(dcsim):
 
 def test_every_key_is_listed(dcsim):
     given = {
-        "LANGUAGE": read(dcsim(*LLM, "32", "--count", "2", "--sampled", "--json")),
-        "BATCH": read(dcsim(*VISION, "64", "--rate", "9000/s", "--max-wait", "1 ms", "--json")),
+        "LANGUAGE": read(dcsim(*LLM, "32", "--slice", "4g.40gb", "--sampled", "--json")),
+        "BATCH": read(dcsim(*VISION, "64", "--share", "0.5", "--rate", "900/s", "--max-wait", "1 ms", "--json")),
         "TRAINING": read(
             dcsim(*TRAINING, "--batch", "4e6", "--samples", "1e12", "--storage", "9 GB/s", "--mtbf", "1 y", "--json")
         ),
@@ -91,6 +91,7 @@ def test_every_key_is_listed(dcsim):
     for name, found in given.items():
         listed = {key.path for key in getattr(gpu_summary, name)}
         assert paths(found) == listed, name
+    assert "links" in read(dcsim(*LLM, "32", "--count", "2", "--json"))["kernels"]
 
 
 def test_arrivals_at_random(dcsim):
@@ -132,11 +133,57 @@ def test_training_at_a_utilisation_and_by_steps(dcsim):
     assert "1 M" in dcsim(*TRAINING, "--batch", "1e6,4e6").out
 
 
+def test_a_slice_and_a_share_of_a_gpu(dcsim):
+    whole = read(dcsim(*VISION, "8", "--json"))
+    slice_ = read(dcsim(*VISION, "8", "--slice", "3g.40gb", "--json"))
+    half = read(dcsim(*VISION, "8", "--share", "50%", "--json"))
+    assert "part" not in whole["gpu"]
+    assert slice_["gpu"]["part"] == "slice 3g.40gb"
+    assert whole["latency_s"] < slice_["latency_s"] < 7 / 3 * whole["latency_s"]
+    assert half["latency_s"] == pytest.approx(1.46 * whole["latency_s"])  # the mean of Gavel's pairs
+    assert half["largest_batch"] < 0.51 * whole["largest_batch"]
+    out = dcsim(*VISION, "8", "--slice", "3g.40gb").out
+    assert "resnet-50 on h100-sxm, slice 3g.40gb" in out
+    assert "note: power is its part of a GPU" in out
+
+
+def test_training_over_tensor_parallel_gpus_and_stages(dcsim):
+    copies = read(dcsim(*TRAINING, "--batch", "4e6", "--json"))
+    assert copies["layout"] == {"tensor": 2, "pipeline": 1, "interleave": 1, "micro_batch": 8192, "copies": 8}
+    stages = read(
+        dcsim(*TRAINING, "--batch", "4e6", "--tensor", "1", "--pipeline", "4", "--micro-batch", "4096", "--json")
+    )
+    assert (stages["layout"]["interleave"], stages["layout"]["copies"]) == (4, 4)
+    assert stages["kernels"]["stages"] > 0.0
+    assert (
+        "4 stages of 4 chunks, 4,096 tokens in each"
+        in dcsim(*TRAINING, "--batch", "4e6", "--tensor", "1", "--pipeline", "4", "--micro-batch", "4096").out
+    )
+
+
 def test_a_cap_and_a_clock(dcsim):
-    capped = read(dcsim(*LLM, "32", "--power-cap", "400 W", "--json"))
-    assert capped["power_w"]["gpu"] == pytest.approx(400)
+    capped = read(dcsim(*LLM, "32", "--power-cap", "500 W", "--json"))
+    assert capped["power_w"]["gpu"] == pytest.approx(500)
     assert capped["gpu"]["clock"] < 1.0
     assert read(dcsim(*LLM, "32", "--clock", "70%", "--json"))["gpu"]["clock"] == pytest.approx(0.7)
+
+
+def test_batches_that_do_not_fit_are_left_out_of_the_table(dcsim):
+    some = dcsim(*LLM, "1,100000")
+    assert some.code == 0
+    assert some.err.startswith("left out: model 'llama-3.1-8b' at batch 100,000 needs a cache of")
+    assert len(json.loads(dcsim(*LLM, "1,8,100000", "--json").out)) == 2
+    assert dcsim(*LLM, "100000,200000").code == 2
+
+
+def test_more_arrivals_than_can_be_answered_are_told(dcsim):
+    found = read(dcsim(*VISION, "64", "--rate", "90000000/s", "--json"))
+    assert "latency_s" not in found["arrivals"]
+    assert found["notes"] == ["batch 64: more samples arrive than it answers: the line grows without end"]
+
+
+def test_the_help_of_training_says_what_its_figures_need(dcsim):
+    assert "needs --batch" in " ".join(dcsim("gpu", "training", "--help").out.replace("│", " ").split())
 
 
 def test_a_model_of_a_users_own_file(dcsim, tmp_path):
@@ -177,6 +224,11 @@ L70, X4090 = "llama-3.1-70b", "rtx-4090"
         (("llm", "llama-3.1-8b", "loihi", "1"), "the catalog has no gpu 'loihi'; 'loihi' is a chip"),
         (("llm", L70, "h100-sxm", "8"), "model 'llama-3.1-70b' needs 141.1 GB for its weights and some for its cache"),
         (("llm", L70, "h100-sxm", "8", "--count", "0"), "invalid value for '--count'"),
+        (
+            ("llm", L70, "h100-sxm", "8", "--count", "3"),
+            "--count: found 3; the layers of model 'llama-3.1-70b' split",
+        ),
+        (("llm", L70, "h100-sxm", "8", "--count", "1000000"), "--count: found 1,000,000; the layers of model"),
         (("llm", "llama-3.1-8b", "h100-sxm", "0"), "--batch: found '0', want a whole number, at least 1"),
         (("llm", "llama-3.1-8b", "h100-sxm", "-4"), "--batch: found '-4', want a whole number, at least 1"),
         (("llm", "llama-3.1-8b", "h100-sxm", "1.5"), "--batch: found '1.5', want a whole number, at least 1"),
@@ -208,7 +260,10 @@ L70, X4090 = "llama-3.1-70b", "rtx-4090"
         (("llm", "matmulfree-370m", "l4", "1"), "model 'matmulfree-370m' has no form that a GPU runs"),
         (("vision", "dlrm", "l4", "1"), "model 'dlrm' is for recommendation, not for vision"),
         (("vision", "resnet-50", "l4", "1", "--count", "2"), "model 'resnet-50' cannot be split over 2 GPUs"),
-        (("vision", "resnet-50", "t4", "100000"), "model 'resnet-50' at batch 100,000 needs 82.3 GB, a t4 holds 14.4"),
+        (
+            ("vision", "resnet-50", "t4", "100000"),
+            "model 'resnet-50' at batch 100,000 needs 82.3 GB, one t4 holds 14.4",
+        ),
         (("vision", "resnet-50", "l4", "8", "--max-wait", "2 ms"), "--max-wait: found without --rate, want both"),
         (("vision", "resnet-50", "l4", "8", "--rate", "0/s"), "--rate: found '0/s', want more than 0"),
         (("vision", "resnet-50", "l4", "8", "--rate", "10"), "--rate: found 10 without a unit, want a rate in /s"),
@@ -218,12 +273,27 @@ L70, X4090 = "llama-3.1-70b", "rtx-4090"
         ),
         (("vision", "resnet-50", "l4", "8", "--rate", "9/s", "--clock", "0.5"), "--rate: runs at full clock; found "),
         (("recommendation", "dlrm", "l4", "8"), "model 'dlrm' at batch 8 needs 52.3 GB, 1 x l4 hold 21.6 GB; smallest"),
-        (("image-generation", "flux-1-dev", "t4", "1"), "model 'flux-1-dev' at batch 1 needs 24.1 GB, a t4 holds 14.4"),
-        (("llm", "llama-3.1-8b", "h100-sxm", "1", "--clock", "2"), "gpu 'h100-sxm': clock is 2; allowed: above 0"),
+        (
+            ("image-generation", "flux-1-dev", "t4", "1"),
+            "model 'flux-1-dev' at batch 1 needs 24.1 GB, one t4 holds 14.4",
+        ),
+        (("llm", "llama-3.1-8b", "h100-sxm", "1", "--clock", "2"), "gpu 'h100-sxm': clock is 2; allowed: 0.6 to 1"),
         (("llm", "llama-3.1-8b", "h100-sxm", "1", "--clock", "fast"), "--clock: found 'fast', want a ratio"),
         (("llm", "llama-3.1-8b", "h100-sxm", "1", "--power-cap", "400"), "--power-cap: found 400 without a unit"),
         (("llm", "llama-3.1-8b", "h100-sxm", "1", "--power-cap", "0 W"), "--power-cap: found '0 W', want more than 0"),
-        (("llm", "llama-3.1-8b", "h100-sxm", "1", "--power-cap", "20 W"), "gpu 'h100-sxm': cap is 20 W; want more"),
+        (
+            ("llm", "llama-3.1-8b", "h100-sxm", "1", "--power-cap", "20 W"),
+            "gpu 'h100-sxm': cap is 20 W; this work draws",
+        ),
+        (
+            ("llm", "llama-3.1-8b", "h100-sxm", "1", "--slice", "3g.40g"),
+            "MIG profile '3g.40g' is unknown; did you mean",
+        ),
+        (("llm", "llama-3.1-8b", "l4", "1", "--slice", "3g.40gb"), "gpu 'l4' has no isolated slices (MIG)"),
+        (("llm", "llama-3.1-8b", "l4", "1", "--share", "2"), "share of a GPU: found 2; allowed: above 0, at most 1"),
+        (("llm", "llama-3.1-8b", "l4", "1", "--share", "half"), "--share: found 'half', want a ratio"),
+        (("llm", L70, "h100-sxm", "1", "--share", "0.5", "--slice", "3g.40gb"), "found both --slice and --share"),
+        (("llm", L70, "h100-sxm", "1", "--count", "2", "--share", "0.5"), "--count: found 2 with a part of a GPU"),
         (("llm", "llama-3.1-8b", "h100-sxm", "1", "--catalog", "no.yaml"), "no.yaml: cannot read the catalog file"),
         (("llm", "llama-3.1-8b", "l4", "1", "--figure", "x.bmp"), "--figure x.bmp: want a name that ends in .pdf,"),
         (("llm", "llama-3.1-8b", "l4", "1", "--figure", "no/x.png"), "--figure no/x.png: cannot be written: there is"),
@@ -248,10 +318,23 @@ def test_wrong_options_are_one_line_and_2(dcsim, arguments, line):
         (("--batch", "1e6", "--overlap", "2"), "gang: overlap is 2; allowed: 0 to 1"),
         (("--batch", "1e6", "--spread", "-1"), "gang: step_spread is -1; allowed: 0 to 1"),
         (("--batch", "1e6", "--compute-share", "0"), "gang: compute_share is 0; allowed: 0 to 1"),
-        (("--batch", "1e6", "--model-parallel", "17"), "model parallel: found 17, want 1 to the count of GPUs, 16"),
+        (("--batch", "1e6", "--tensor", "3"), "layout: 16 GPUs are no whole number of copies of at least 2 GPUs, 3 of"),
+        (("--batch", "1e6", "--tensor", "16"), "layout: tensor is 16; a layer is shared in one node, at most 8"),
+        (("--batch", "1e6", "--pipeline", "0"), "--pipeline: found 0, want at least 1"),
+        (("--batch", "1e6", "--pipeline", "4", "--interleave", "9"), "layout: 4 stages of 9 chunks; model 'llama"),
+        (("--batch", "1e6", "--micro-batch", "half"), "--micro-batch: found 'half', want a whole number, at least 1"),
         (("--batch", "1e6", "--network", "0 GB/s"), "--network: found '0 GB/s', want more than 0"),
-        (("--batch", "1e6", "--storage", "0 GB/s"), "checkpoint of 'llama-3.1-8b': storage rate is 0 B/s"),
-        (("--batch", "1e6", "--mtbf", "soon"), "--mtbf: found 'soon', want a time in s"),
+        (
+            ("--batch", "1e6", "--mtbf", "5 y", "--storage", "0 GB/s"),
+            "checkpoint of 'llama-3.1-8b': storage rate is 0 B/s",
+        ),
+        (("--batch", "1e6", "--mtbf", "soon", "--storage", "1 GB/s"), "--mtbf: found 'soon', want a time in s"),
+        (("--batch", "1e6", "--mtbf", "5 y"), "--mtbf: found without --storage, want both"),
+        (("--batch", "1e6", "--storage", "1 GB/s"), "--storage: found without --mtbf, want both"),
+        (
+            ("--batch", "4e6", "--mtbf", "1 s", "--storage", "1 GB/s"),
+            "gang: 16 GPUs fail every 0.0625 s on the mean, a",
+        ),
         (("--batch", "1e6", "--restart", "-1 s"), "--restart: found '-1 s', want 0 or more"),
     ],
 )

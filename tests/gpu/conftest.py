@@ -28,9 +28,12 @@ toy-gpu:
     peak_w: {value: 100, unit: W, source: test, grade: measured}
     power_exponent: {value: 2, unit: "1", source: test, grade: measured}
     clock_exponent: {value: 3, unit: "1", source: test, grade: measured}
+    lowest_clock: {value: 0.4, unit: "1", source: test, grade: measured}
+    power_memory_fixed: {value: 0.5, unit: "1", source: test, grade: measured}
     colocation_slowdown: {value: 0.5, unit: "1", source: test, grade: measured}
     diffusion_efficiency: {value: 0.25, unit: "1", source: test, grade: measured}
     training_power_share: {value: 0.9, unit: "1", source: test, grade: measured}
+    training_efficiency: {value: 1, unit: "1", source: test, grade: measured}
     host_active_w: {value: 8, unit: W, source: test, grade: measured}
     compute_efficiency: {value: 0.5, unit: "1", source: test, grade: measured}
     memory_efficiency: {value: 0.5, unit: "1", source: test, grade: measured}

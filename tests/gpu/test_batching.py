@@ -84,8 +84,26 @@ def test_the_curve_saturates_at_the_full_batch(known: Catalog) -> None:
     assert low.mean_batch < middle.mean_batch <= over.mean_batch <= 32
     assert over.served_per_s == pytest.approx(full, rel=0.01)
     assert over.latency_p99_s > 10 * middle.latency_p99_s
+    assert [point.grows for point in (low, middle, over)] == [False, False, True]
     assert low.sample_j > middle.sample_j > over.sample_j
     assert gpu["idle_w"] < low.device_w < over.device_w <= gpu["tdp_w"]
+
+
+def test_what_starts_after_the_last_arrival_is_left_out(known: Catalog) -> None:
+    """With a wait of ten minutes every batch is full: the last, which is not, would wait in vain."""
+    model, gpu = known.get("resnet-50"), known.get("l4")
+    [point] = throughput_latency(model, gpu, np.array([10.0]), max_batch=64, max_wait_s=600.0)
+    assert point.mean_batch == 64
+    assert point.latency_mean_s == pytest.approx(63 / 2 / 10, rel=0.02)
+    assert point.latency_p99_s < 10.0
+    assert not point.grows
+
+
+def test_a_batch_larger_than_the_usual_count_of_arrivals_fills(known: Catalog) -> None:
+    [point] = throughput_latency(
+        known.get("toy-image"), known.get("toy-gpu"), np.array([1e3]), max_batch=2000, max_wait_s=1e3
+    )
+    assert point.mean_batch == 2000
 
 
 def test_launches_bind_small_recommendation_batches(known: Catalog) -> None:

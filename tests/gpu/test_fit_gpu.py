@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 from dcsim.catalog import Catalog
+from dcsim.gpu import power as of_product
 from dcsim.gpu.roofline import in_format
 from dcsim.gpu.steps import step_cost
-from dcsim.validation.splitwise import stack
+from dcsim.service import FloatArray
+from dcsim.validation.splitwise import stack as old_stack
 
-_PATH = Path(__file__).parents[2] / "benchmarks" / "fit_gpu.py"
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+import fit_gpu
+from gpu_fits import decoding, images, power, products, stack, training
+from gpu_fits.rows import HELD_OUT, read_rows
+
 pytestmark = pytest.mark.skipif(not os.environ.get("DCSIM_DATA"), reason="DCSIM_DATA is not set: nothing to fit to")
-
-
-@pytest.fixture(scope="module")
-def fit() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fit_gpu", _PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fit_gpu"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +46,15 @@ def _catalog_values(known: Catalog) -> dict[str, float]:
     return found | {"routing_exponent": known.get("qwen3-30b-a3b")["routing_exponent"]}
 
 
-def test_the_script_and_the_engine_take_the_same_steps(fit: ModuleType, data: Path, known: Catalog) -> None:
-    rows, values = fit.read_rows(data / "mlenergy_v3.csv.gz", known), _catalog_values(known)
+def _powers(known: Catalog, gpu: str) -> FloatArray:
+    return np.array([known.get(gpu)[f"power_{part}_w"] for part in ("compute", "memory")])
+
+
+def test_the_script_and_the_engine_take_the_same_steps(data: Path, known: Catalog) -> None:
+    rows, values = read_rows(data / "mlenergy_v3.csv.gz", known), _catalog_values(known)
     assert len(rows) == 443
     for prompt in (0.0, 700.0):
-        steps = fit.step(rows, values, prompt)
+        steps = decoding.step(rows, values, prompt)
         for k in range(0, len(rows), 7):
             model, devices, batch = known.get(str(rows.network[k])), int(rows["devices"][k]), rows["batch"][k]
             cost = step_cost(
@@ -76,41 +73,71 @@ def test_the_script_and_the_engine_take_the_same_steps(fit: ModuleType, data: Pa
             assert linear.memory_s + cached * cost.cache_s == pytest.approx(steps.memory_s[k])
 
 
-def test_catalog_numbers_are_those_of_the_fit(fit: ModuleType, data: Path, known: Catalog) -> None:
-    rows = fit.read_rows(data / "mlenergy_v3.csv.gz", known)
-    usable = ~rows.stalled & ~np.isin(rows.network, sorted(fit.HELD_OUT))
-    fitted, values = fit._named(fit.fit_times(rows.where(usable))), _catalog_values(known)
+def test_catalog_numbers_are_those_of_the_fit(data: Path, known: Catalog) -> None:
+    rows = read_rows(data / "mlenergy_v3.csv.gz", known)
+    usable = ~rows.stalled & ~np.isin(rows.network, sorted(HELD_OUT))
+    fitted, values = decoding.named(decoding.fit_times(rows.where(usable))), _catalog_values(known)
     for name, value in values.items():
         assert fitted[name] == pytest.approx(value, rel=0.03), name
-    shares = fit.fit_power(rows.where(usable), fitted)
-    for gpu, powers in shares.items():
-        keys = ("power_floor_w", "power_compute_w", "power_memory_w")
-        assert powers == pytest.approx([known.get(gpu)[key] for key in keys], rel=0.05)
+    for gpu, powers in power.fit_served(rows.where(usable), fitted, known).items():
+        assert powers == pytest.approx(_powers(known, gpu), rel=0.03)
 
 
-def test_models_held_out_calibrate_nothing(fit: ModuleType, data: Path, known: Catalog) -> None:
-    rows = fit.read_rows(data / "mlenergy_v3.csv.gz", known)
+def test_models_held_out_calibrate_nothing(data: Path, known: Catalog) -> None:
+    rows = read_rows(data / "mlenergy_v3.csv.gz", known)
     for name in set(rows.network.tolist()):
-        assert bool(known.get(name).facts.get("calibrates")) is (name not in fit.HELD_OUT), name
+        assert bool(known.get(name).facts.get("calibrates")) is (name not in HELD_OUT), name
 
 
-def test_models_not_fitted_are_within_the_tolerance(fit: ModuleType, data: Path, known: Catalog) -> None:
+def test_models_not_fitted_are_within_the_tolerance(data: Path, known: Catalog) -> None:
     """Llama 3.1 8B and 405B, Qwen3 32B on H100: every row without stalls."""
-    rows, values = fit.read_rows(data / "mlenergy_v3.csv.gz", known), _catalog_values(known)
-    held = rows.where(~rows.stalled & np.isin(rows.network, sorted(fit.HELD_OUT)))
-    powers = {
-        gpu: np.array([known.get(gpu)[f"power_{part}_w"] for part in ("floor", "compute", "memory")])
-        for gpu in ("h100-sxm", "b200-sxm")
-    }
-    for metric, errors in fit.errors(held, values, powers).items():
+    rows, values = read_rows(data / "mlenergy_v3.csv.gz", known), _catalog_values(known)
+    held = rows.where(~rows.stalled & np.isin(rows.network, sorted(HELD_OUT)))
+    powers = {gpu: _powers(known, gpu) for gpu in ("h100-sxm", "b200-sxm")}
+    for metric, errors in fit_gpu.errors(held, values, powers, known).items():
         if metric != "power":
             assert np.median(np.abs(errors)) < 0.15, metric
             assert np.quantile(np.abs(errors), 0.9) < 0.30, metric
 
 
-def test_stack_of_2023(fit: ModuleType, data: Path, known: Catalog) -> None:
-    settings = fit.read_stack(data / "splitwise_perf_model.csv")
+def test_stack_of_2023(data: Path, known: Catalog) -> None:
+    settings = stack.read_stack(data / "splitwise_perf_model.csv")
     for gpu in ("a100-sxm-80", "h100-sxm"):
         own = [s for s in settings if s.gpu == gpu and not (s.devices == 2 and s.batch == 64)]
-        reached = fit.fit_stack([s for s in own if not fit.is_tested(s)], known)
-        assert reached == pytest.approx(stack(known.get(gpu)), rel=0.02)
+        reached = stack.fit_stack([s for s in own if not stack.is_tested(s)], known)
+        assert reached == pytest.approx(old_stack(known.get(gpu)), rel=0.02)
+
+
+def test_the_script_and_the_product_have_one_equation_of_power(known: Catalog) -> None:
+    for name in ("h100-sxm", "h200-sxm", "b200-sxm", "a100-sxm-80"):
+        gpu, (compute, memory) = known.get(name), np.random.default_rng(1).random((2, 20))
+        watts = power.form(gpu, _powers(known, name), compute, memory)
+        busy = of_product.busy(gpu)
+        assert watts == pytest.approx([busy(c, m) for c, m in zip(compute.tolist(), memory.tolist(), strict=True)])
+
+
+def test_power_of_h200_and_a100(data: Path, known: Catalog) -> None:
+    table = products.read(data / "aic_gemm_power_sample.csv.gz", known)
+    h200 = known.get("h200-sxm")
+    found = power.fit(h200, *products.shares(table, known, "h200-sxm", power.LONG_S))
+    assert found == pytest.approx(_powers(known, "h200-sxm"), rel=0.01)
+    reading_w, errors = power.fit_old_decoding(data / "splitwise_perf_model.csv", known)
+    assert reading_w == pytest.approx(known.get("a100-sxm-80")["power_memory_w"], rel=0.01)
+    assert np.abs(errors).max() < 0.06
+
+
+def test_image_generation(data: Path, known: Catalog) -> None:
+    """Factors are fitted on H100; B200, and the two models without a factor, are not used."""
+    rows = images.read(data / "mlenergy_v3.csv.gz", known)
+    levels, factors = images.fit(images.shares(rows, known))
+    assert {gpu: known.get(gpu)["diffusion_efficiency"] for gpu in levels} == pytest.approx(levels, rel=0.01)
+    assert {name: known.get(name)["diffusion_factor"] for name in factors} == pytest.approx(factors, rel=0.01)
+    errors = images.errors(rows, known)
+    assert len(errors) == 14
+    for (name, gpu), (seconds, joules) in errors.items():
+        assert abs(np.median(seconds)) < (0.02 if name in factors and gpu == "h100-sxm" else 0.20), (name, gpu)
+        assert abs(np.median(joules)) < 0.25, (name, gpu)
+
+
+def test_training_efficiency(known: Catalog) -> None:
+    assert training.efficiency(known) == pytest.approx(known.get("h100-sxm")["training_efficiency_fp8"], rel=0.01)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dcsim.catalog import Catalog
 from dcsim.gpu import kernels, vision
 from dcsim.gpu.kernels import Kernel, iteration
-from dcsim.gpu.steady import Load, mean_iteration, steady
+from dcsim.gpu.steady import Load, phases_of, steady
 from dcsim.gpu.steps import StepCost, step_cost
 
 _COST = StepCost(
@@ -36,7 +36,7 @@ def test_roofline_takes_the_slower_side() -> None:
 
 def test_an_iteration_that_decodes_by_hand() -> None:
     parts = _by_name(iteration(_COST, batch=4, context=100))
-    assert parts["linear", "decode"] == ("linear", "decode", "memory", 10e-3, pytest.approx(4e-3), 10e-3)
+    assert parts["linear", "decode"] == ("linear", "decode", "memory", 10e-3, pytest.approx(4e-3), 10e-3, 0.0)
     assert parts["attention", "decode"].seconds == pytest.approx(4e-4)
     assert parts["attention", "prompt"].seconds == 0.0
     assert parts["sampling", "decode"].seconds == pytest.approx(4e-4)
@@ -75,17 +75,19 @@ def test_kernels_add_up_to_the_iteration(
 
 def test_the_mean_iteration_is_that_of_the_steady_state(known: Catalog) -> None:
     cost, load = step_cost(known.get("llama-3.1-8b"), known.get("h100-sxm"), "bf16"), Load(64, 300, 400)
-    parts = mean_iteration(cost, load)
-    assert kernels.seconds(parts) == steady(cost, known.get("h100-sxm"), 1, load).step_s
+    parts = [kernel for phase in phases_of(cost, load) for kernel in phase]
+    assert kernels.seconds(parts) == pytest.approx(steady(cost, known.get("h100-sxm"), 1, load).step_s)
     assert sum(kernels.shares(parts, "name").values()) == pytest.approx(1.0)
     assert sum(kernels.shares(parts, "limit").values()) == pytest.approx(1.0)
 
 
-def test_a_slower_clock_slows_computing_alone() -> None:
-    compute, memory = kernels.roofline("linear", "", 2.0, 1.0), kernels.roofline("linear", "", 1.0, 2.0)
-    assert compute.at_clock(0.5).seconds == 4.0
-    assert memory.at_clock(0.5).seconds == 2.0
-    assert kernels.computing([compute, memory]) == 0.5
+def test_a_slower_clock_slows_the_arithmetic_of_every_kernel() -> None:
+    compute, memory = kernels.roofline("linear", "", 2.0, 1.0), kernels.roofline("linear", "", 1.0, 1.5, wait_s=0.5)
+    fixed = Kernel("launches", "", "fixed", 3.0)
+    assert compute.at_clock(0.5) == kernels.roofline("linear", "", 4.0, 1.0)
+    assert memory.at_clock(0.8).seconds == 2.0
+    assert memory.at_clock(0.25) == ("linear", "", "compute", 4.0, 4.0, 1.5, 0.5)  # from half the clock on it computes
+    assert fixed.at_clock(0.5) == fixed
 
 
 def test_a_pass_by_hand(known: Catalog) -> None:

@@ -48,6 +48,9 @@ def test_too_big_names_the_smallest_count(known: Catalog) -> None:
         ({"precision": "bf16"}, "does not compute in bf16; allowed: fp16, fp8"),
         ({"max_batched_tokens": 100}, "max_batched_tokens: found 100, want at least max_sequences, 256"),
         ({"expert_parallel": True}, "expert_parallel: model 'toy-talker' has no experts"),
+        ({"devices": 3}, "serving.devices: found 3; the layers of model 'toy-talker' split over 1, 2, 4, 5, 8, 10, 20"),
+        ({"devices": 1_000_000}, "serving.devices: found 1,000,000; the layers of model 'toy-talker' split over 1, 2,"),
+        ({"clock": 0.3}, "gpu 'toy-gpu': clock is 0.3; allowed: 0.4 to 1"),
     ],
 )
 def test_bad_options_are_one_clear_line(known: Catalog, options: dict[str, object], says: str) -> None:
@@ -71,6 +74,34 @@ def test_times_of_loading_and_of_moving_a_cache(known: Catalog) -> None:
     replica = _deploy(known, load_bandwidth="1 GB/s", transfer_bandwidth="2 GB/s")
     assert replica.load_s == pytest.approx(0.2)
     assert replica.transfer_s(500) == pytest.approx(500 * 40e3 / 2e9)
+
+
+def test_a_head_that_several_gpus_need_takes_memory_of_each(known: Catalog) -> None:
+    """70B has 8 key-value heads: 16 GPUs hold the cache twice; DeepSeek's latent one is on every GPU."""
+    model, h200 = known.get("llama-3.1-70b"), known.get("h200-sxm")
+    room = 0.9 * h200["memory_bytes"] - 1.5 * 2**30
+    for devices, copies in ((4, 1), (8, 1), (16, 2), (32, 4)):
+        block = 16 * model["kv_bytes_per_token"]
+        blocks = _deploy(known, "llama-3.1-70b", "h200-sxm", devices=devices).limits.blocks
+        assert blocks == int((devices * room - 2 * model["parameters"]) / (copies * block))
+    one, two = (_deploy(known, "deepseek-v3", "h200-sxm", devices=n).limits.blocks for n in (8, 16))
+    assert one == int((8 * room - 671e9) / (8 * 16 * 70272))
+    assert one < two < 2.2 * one
+
+
+def test_the_smallest_count_can_share_the_layers(known: Catalog) -> None:
+    with pytest.raises(PlacementError, match=r"smallest count that fits: 16$"):  # 12 GPUs would hold the weights
+        _deploy(known, "llama-3.1-405b", "h100-sxm")
+
+
+def test_a_lower_clock_slows_arithmetic_alone(known: Catalog) -> None:
+    full, slow = (_deploy(known, clock=clock).cost for clock in (1.0, 0.5))
+    assert (slow.token_s, slow.output_s, slow.attention_s) == (
+        2 * full.token_s,
+        2 * full.output_s,
+        2 * full.attention_s,
+    )
+    assert (slow.weights_s, slow.cache_s, slow.fixed_s) == (full.weights_s, full.cache_s, full.fixed_s)
 
 
 def test_power_is_above_that_of_a_resting_model(known: Catalog) -> None:

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from dcsim import catalog
 from dcsim.gpu.batching import throughput_latency
+from dcsim.gpu.gang import Gang
 from dcsim.gpu.points import BatchPoint, LanguagePoint, batch_point, language_point
-from dcsim.gpu.training import Gang
 from dcsim.gpu.training_points import TrainingPoint, training_point
 from dcsim.report import gpu, gpu_summary
 from dcsim.report.gpu_table import point_table
@@ -43,11 +43,11 @@ def images(*batches: int, model: str = "resnet-50") -> list[BatchPoint]:
     return [batch_point(known.get(model), known.get("h100-sxm"), batch=batch) for batch in batches]
 
 
-def gang(*batches: int) -> list[TrainingPoint]:
+def gang(*batches: int, model: str = "llama-3.1-8b") -> list[TrainingPoint]:
     known = catalog.load()
     return [
         training_point(
-            known.get("llama-3.1-8b"),
+            known.get(model),
             known.get("h100-sxm"),
             devices=64,
             step_samples=batch,
@@ -146,6 +146,24 @@ def test_many_batches_name_the_first_and_the_last() -> None:
     assert "batch 8" not in found
 
 
+@pytest.mark.parametrize(
+    ("model", "batches"), [("flux-1-dev", (1, 4, 16)), ("resnet-50", (8, 64)), ("dlrm", (64, 4096))]
+)
+def test_names_of_batches_lie_on_no_other(model: str, batches: tuple[int, ...]) -> None:
+    ax = drawn(gpu.roofline(images(*batches, model=model), axes(9.6, 4.0)))
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_text().startswith("batch ")]
+    assert len(boxes) >= 2
+    assert not any(boxes[k].overlaps(other) for k in range(len(boxes)) for other in boxes[k + 1 :])
+
+
+def test_a_narrow_axis_has_two_ticks_and_seconds_stay_seconds() -> None:
+    ax = drawn(gpu.latency(images(1, 8, 128, model="flux-1-dev"), [8], axes(4.8)))
+    assert len([label for label in ax.get_xticklabels() if label.get_text()]) >= 2
+    shown = {label.get_text() for label in ax.get_yticklabels()}
+    assert {"100 s", "1,000 s"} <= shown
+    assert not any("min" in label for label in shown)
+
+
 @pytest.mark.parametrize("points", [language(1), language(1, 4, 16, 64, 256), images(8), gang(10**6)])
 def test_page_is_drawn_without_a_warning(points: list[Any]) -> None:
     figure = gpu.page(points, points)
@@ -188,8 +206,28 @@ def printed(kind: str, summaries: list[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
+def test_one_of_anything_has_no_plural() -> None:
+    summary = gpu_summary.language(
+        language_point(
+            catalog.load().get("llama-3.1-8b"),
+            catalog.load().get("h100-sxm"),
+            Serving(),
+            batch=1,
+            input_tokens=1,
+            output_tokens=1,
+        ),
+        {"published": 1},
+    )
+    out = io.StringIO()
+    Console(file=out, width=120).print(point_table("llm", [summary]))
+    assert "1 token in, 1 out" in out.getvalue()
+    assert "1  request at a time" in out.getvalue()
+
+
 def test_table_says_each_note_once() -> None:
-    summaries = [gpu_summary.training(point, {"published": 3, "estimate": 1}) for point in gang(10**6, 10**7)]
+    summaries = [
+        gpu_summary.training(point, {"published": 3, "estimate": 1}) for point in gang(10**6, 10**7, model="dlrm")
+    ]
     text = printed("training", summaries)
     assert text.count("note: ") == 1
     assert "10 M" in text

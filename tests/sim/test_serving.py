@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -212,7 +213,7 @@ def test_what_streams_say_makes_replicas_too(scenario: Build) -> None:
             {"chat": _pool("workstation-4x-rtx-4090", devices=4)},
             {"chat": _stream(1, ["chat"], "llama-3.1-70b")},
             PlacementError,
-            "smallest count that fits: 7",
+            "smallest count that fits: 8",
         ),
         (
             {"chat": _pool(devices=16)},
@@ -301,3 +302,23 @@ def test_tokens_for_a_model_that_takes_none(scenario: Build) -> None:
     stream = _stream(1, ["a"], "resnet-50")
     with pytest.raises(ScenarioError, match=r"streams.chat.sizes: found tokens, but model 'resnet-50' takes none"):
         dcsim.simulate(scenario(pools, {"chat": stream}))
+
+
+_SIX = """
+server-of-six:
+  kind: system
+  title: A server of six GPUs
+  is: {device: h100-sxm, host: host-gpu-2-socket, family: gpu}
+  numbers:
+    devices: {value: 6, unit: "1", source: test, grade: published}
+    board_idle_w: {value: 100, unit: W, source: test, grade: published}
+    board_active_w: {value: 100, unit: W, source: test, grade: published}
+"""
+
+
+def test_gpus_that_no_replica_uses_are_told(scenario: Build, tmp_path: Path) -> None:
+    (tmp_path / "six.yaml").write_text(_SIX)
+    pools = {"chat": {"system": "server-of-six", "nodes": 1, "serving": {"devices": 4}}}
+    run = scenario(pools, {"chat": _stream(1, ["chat"])}, catalog=[str(tmp_path / "six.yaml")])
+    warnings = dcsim.simulate(run).summary["trust"]["warnings"]
+    assert "pool 'chat': 2 of the 6 GPUs of each node are in no replica and stay idle" in warnings
