@@ -8,6 +8,7 @@ the user gives on the command line is the user's own and may lead anywhere.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from dcsim.units import shown
@@ -27,12 +28,12 @@ def data_folder() -> Path | None:
     return Path(text) if text else None
 
 
-def resolve(text: str, folder: Path, *, own: bool = False) -> Path:
+def resolve(text: str, folder: Path, *, own: bool = False, folder_ok: bool = False) -> Path:
     """Full path of the file that `text` names in a scenario that stands in `folder`.
 
     It is looked up beside the scenario, then under the data folder; with `own`, a path of the user, first
-    from the working folder. Raises FileProblem when it is not found, is no file, or (unless `own`) leaves
-    both folders.
+    from the working folder. With `folder_ok` it may be a folder too. Raises FileProblem when it is not found, is no
+    file, or (unless `own`) leaves both folders, as a link in the folder may not do either.
     """
     if text.startswith(DATASET):
         return _dataset(text.removeprefix(DATASET))
@@ -40,8 +41,8 @@ def resolve(text: str, folder: Path, *, own: bool = False) -> Path:
         raise FileProblem(f"found {shown(text)}, which cannot be a path")
     try:
         if own and (given := Path(text).expanduser().absolute()).exists():
-            return _file(given, text)
-        return _within(text, folder)
+            return _file(given, text, folder_ok=folder_ok)
+        return _within(text, folder, folder_ok=folder_ok)
     except (OSError, RuntimeError):
         raise FileProblem(f"found {shown(text)}, which cannot be a path") from None
 
@@ -55,7 +56,7 @@ def _dataset(name: str) -> Path:
         raise FileProblem(str(error)) from None
 
 
-def _within(text: str, folder: Path) -> Path:
+def _within(text: str, folder: Path, *, folder_ok: bool) -> Path:
     data = data_folder()
     allowed = [root.resolve() for root in (folder, data) if root is not None]
     places = [folder, *(data / part for part in _WITHIN_DATA if data is not None)]
@@ -64,9 +65,11 @@ def _within(text: str, folder: Path) -> Path:
         raise FileProblem(_leaves(text))
     for path in candidates:
         if path.exists():
-            if not any(path.resolve().is_relative_to(root) for root in allowed):
-                raise FileProblem(_leaves(text))
-            return _file(path.resolve(), text)
+            found = path.resolve()
+            for each in (found, *_linked(found)):
+                if not any(each.is_relative_to(root) for root in allowed):
+                    raise FileProblem(_leaves(text))
+            return _file(found, text, folder_ok=folder_ok)
     where = f"or under {DATA_VARIABLE}" if data else f"and {DATA_VARIABLE} is not set"
     raise FileProblem(f"no file {shown(text)} beside the scenario {where}")
 
@@ -76,8 +79,15 @@ def _is_inside(path: Path, root: Path | None) -> bool:
     return root is not None and any(path.is_relative_to(base) for base in (root.absolute(), root.resolve()))
 
 
-def _file(path: Path, text: str) -> Path:
+def _linked(path: Path) -> Iterator[Path]:
+    """Where the links in a folder lead."""
     if path.is_dir():
+        with os.scandir(path) as entries:
+            yield from (Path(entry.path).resolve() for entry in entries if entry.is_symlink())
+
+
+def _file(path: Path, text: str, *, folder_ok: bool) -> Path:
+    if path.is_dir() and not folder_ok:
         raise FileProblem(f"found {shown(text)}, which is a folder, want a file")
     return path
 

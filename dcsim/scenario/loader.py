@@ -15,6 +15,7 @@ from dcsim.scenario.models import Scenario
 from dcsim.scenario.overrides import apply, replace
 from dcsim.scenario.problems import Problem, Source, explain, value_at
 from dcsim.scenario.reader import Block
+from dcsim.scenario.signals import Profile
 from dcsim.units import shown
 
 
@@ -65,7 +66,8 @@ def _resolve_files(source: Source, folder: pathlib.Path) -> tuple[Block, list[Pr
     data, wrong = source.data, []
     for path in _file_paths(data):
         try:
-            found = files.resolve(value_at(data, path), folder, own=source.is_overridden(path))
+            own = source.is_overridden(path)
+            found = files.resolve(value_at(data, path), folder, own=own, folder_ok=path[0] == "streams")
         except files.FileProblem as error:
             wrong.append(Problem(path, str(error)))
         else:
@@ -150,6 +152,10 @@ def _all_references(scenario: Scenario) -> Iterator[tuple[shape.Path, str, str |
         yield ("sites", name, "place"), "place", site.place
         yield ("sites", name, "ups"), "curve", site.ups
         yield ("sites", name, "transformer"), "curve", site.transformer
+        yield ("sites", name, "building"), "cost", site.building
+        for key, signal in site.varying():
+            if isinstance(signal, Profile):
+                yield ("sites", name, key, "profile"), "grid", signal.profile
     for name, rack in scenario.racks.items():
         yield ("racks", name, "frame"), "rack", rack.frame
         yield ("racks", name, "psu"), "curve", rack.psu

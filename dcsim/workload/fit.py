@@ -114,7 +114,8 @@ def _arrivals(one: fit_arrivals.Candidate) -> dict[str, Any]:
 
 def _sizes(one: fit_sizes.Candidate) -> dict[str, Any]:
     distances: dict[str, Mapping[str, float]] = {"ks": dict(one.ks), "held_out_ks": dict(one.held_out_ks)}
-    return {"name": one.name, "score": _finite(one.score), **distances, "key": one.key, "block": one.block}
+    head = {"name": one.name, "parameters": one.parameters, "score": _finite(one.score)}
+    return head | distances | {"key": one.key, "block": one.block}
 
 
 def _finite(value: float) -> float | None:

@@ -246,7 +246,7 @@ def _mmpp(arrival_s: FloatArray, windows: list[Seen], rate_hz: float) -> list[Ca
     """Two states by the CDF of their gaps and their dispersion, both in closed form; none for regular arrivals."""
     if not windows or max(one.dispersion for one in windows) < _BUNCHED:
         return []
-    points, shares = fit_laws.marks(np.diff(arrival_s))
+    known = fit_laws.marks(np.diff(arrival_s))
     lengths_s = [one.window_s for one in windows]
     longest = math.log(statistics.span_s(arrival_s))
 
@@ -255,7 +255,7 @@ def _mmpp(arrival_s: FloatArray, windows: list[Seen], rate_hz: float) -> list[Ca
             return 10.0
         both = _TwoStates.of(x, rate_hz)
         error = dispersion_error([both.dispersion(window_s) for window_s in lengths_s], windows)
-        return float(np.abs(both.gaps(points) - shares).max()) + DISPERSION_WEIGHT * error
+        return known.distance(both.gaps(known.points)) + DISPERSION_WEIGHT * error
 
     times = [math.log(lengths_s[place]) for place in (0, len(windows) // 2, -1)]
     starts = [np.array([place, 0.5, time]) for place in (-2.0, 0.0) for time in times]

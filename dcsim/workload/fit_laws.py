@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import optimize, special
@@ -22,6 +22,7 @@ _LEAST_SIGMA = 0.01
 _MOST_MIXED = 20_000
 _ROUNDS = 200
 _POINTS = 1024
+_TIE = 1e-3  # weight of the mean distance, where the largest one cannot be helped
 
 #: Part of a sample from which one value is kept apart in a table, instead of being spread to its neighbour.
 _ATOM = 1.0 / 512
@@ -114,24 +115,40 @@ def cdf(law: str, mean: float, cv: float) -> Callable[[FloatArray], FloatArray]:
     return lambda x: CDFS[law](x, mean, cv)
 
 
+class Marks(NamedTuple):
+    """Some of the steps of a sample's CDF."""
+
+    points: FloatArray
+    below: FloatArray
+    """share of the sample below each point"""
+    upto: FloatArray
+    """share at or below it"""
+
+    def distance(self, shares: FloatArray) -> float:
+        """Kolmogorov-Smirnov distance from a law with these shares at the points."""
+        return float(max((self.upto - shares).max(), (shares - self.below).max()))
+
+
+def marks(values: FloatArray) -> Marks:
+    """At most _POINTS steps of the CDF of a sample, the first and the last among them."""
+    ordered = np.sort(values)
+    points = np.unique(ordered[np.unique(np.linspace(0, len(ordered) - 1, _POINTS).astype(np.intp))])
+    below, upto = (np.searchsorted(ordered, points, side=side) / len(ordered) for side in ("left", "right"))
+    return Marks(points, below, upto)
+
+
 def nearest_cv(values: FloatArray) -> dict[str, float]:
     """Law -> coefficient of variation at which its CDF is nearest to that of the values, its mean being theirs."""
-    points, shares = marks(values)
-    mean = float(values.mean())
-    return {law: _nearest(shape, points, shares, mean) for law, shape in CDFS.items()}
+    known, mean = marks(values), float(values.mean())
+    return {law: _nearest(shape, known, mean) for law, shape in CDFS.items()}
 
 
-def marks(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Some quantiles of a sample with the share of it at or below them."""
-    ordered = np.sort(values)
-    places = np.unique(np.linspace(0, len(ordered) - 1, _POINTS).astype(np.intp))
-    points = np.unique(ordered[places])
-    return points, np.searchsorted(ordered, points, side="right") / len(ordered)
+def _nearest(shape: Cdf, known: Marks, mean: float) -> float:
+    middle = (known.below + known.upto) / 2.0
 
-
-def _nearest(shape: Cdf, points: FloatArray, shares: FloatArray, mean: float) -> float:
     def miss(log_cv: float) -> float:
-        return float(np.abs(shape(points, mean, math.exp(log_cv)) - shares).max())
+        shares = shape(known.points, mean, math.exp(log_cv))
+        return known.distance(shares) + _TIE * float(np.abs(shares - middle).mean())
 
     grid = np.linspace(math.log(0.02), math.log(50.0), 60)
     best = int(np.argmin([miss(one) for one in grid]))

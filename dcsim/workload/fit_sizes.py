@@ -1,9 +1,10 @@
 """Laws of tokens and run times fitted to the jobs of a trace, judged by drawing from each.
 
 A table of quantiles has hundreds of numbers and follows its own sample anyhow. So all candidates are compared where
-they were not fitted: fitted to every second job, drawn from, and held against the others. The best is the one whose
-Kolmogorov-Smirnov (KS) distance there, the mean over its columns, is least; tokens also pay CORRELATION_WEIGHT x the
-difference of Spearman's rank correlation.
+they were not fitted: fitted to every second job, drawn from, and held against the others. The score of each is its
+Kolmogorov-Smirnov (KS) distance there, the mean over its columns; tokens also pay CORRELATION_WEIGHT x the difference
+of Spearman's rank correlation. Scores less than 1 / sqrt(jobs held out) above the lowest differ by chance alone: of
+those candidates the one with the fewest parameters is the best.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Candidate:
     """`sizes` or `service` of a stream"""
     block: Any
     """what stands there"""
+    parameters: int
+    """numbers that were fitted, those of tables included"""
     entries: dict[str, fit_entries.Raw] = field(default_factory=dict)
     """catalog entries that the block names"""
     ks: Mapping[str, float] = field(default_factory=dict)
@@ -86,7 +89,10 @@ def _judged(makers: Sequence[_Make], columns: _Columns, seed: int) -> list[Candi
         held_out, astray = _distances(make(even), odd, seed)
         score = float(np.mean(list(held_out.values()))) + CORRELATION_WEIGHT * astray
         found.append(replace(one, ks=ks, held_out_ks=held_out, score=score))
-    return sorted(found, key=lambda one: one.score)
+    found.sort(key=lambda one: one.score)
+    chance = 1.0 / math.sqrt(max(min(len(values) for values in odd.values()), 1))
+    best = min((one for one in found if one.score <= found[0].score + chance), key=lambda one: one.parameters)
+    return [best, *(one for one in found if one is not best)]
 
 
 def _distances(one: Candidate, columns: _Columns, seed: int) -> tuple[dict[str, float], float]:
@@ -112,13 +118,13 @@ def _drawn(one: Candidate, seed: int) -> dict[str, FloatArray]:
 
 
 def _token_makers(name: str, source: str) -> list[_Make]:
-    def by_law(law: Callable[[FloatArray], dict[str, Any]], title: str) -> _Make:
-        return lambda some: Candidate(title, "sizes", _token_laws(some, law))
+    def by_law(law: Callable[[FloatArray], dict[str, Any]], title: str, parameters: int) -> _Make:
+        return lambda some: Candidate(title, "sizes", _token_laws(some, law), parameters)
 
     return [
         lambda some: _token_table(some, name, source),
-        by_law(fit_laws.lognormal, "lognormal laws"),
-        by_law(fit_laws.mixture, "mixtures of two lognormal laws"),
+        by_law(fit_laws.lognormal, "lognormal laws", 5),
+        by_law(fit_laws.mixture, "mixtures of two lognormal laws", 11),
     ]
 
 
@@ -130,7 +136,7 @@ def _token_laws(some: _Columns, law: Callable[[FloatArray], dict[str, Any]]) -> 
 
 
 def _same_tokens(some: _Columns) -> Candidate:
-    return Candidate("the same for all", "sizes", {key: int(some[key][0]) for key in _TOKENS})
+    return Candidate("the same for all", "sizes", {key: int(some[key][0]) for key in _TOKENS}, 2)
 
 
 def _token_table(some: _Columns, name: str, source: str) -> Candidate:
@@ -153,29 +159,33 @@ def _token_table(some: _Columns, name: str, source: str) -> Candidate:
         },
     )
     made = f"{name}-tokens"
-    return Candidate("table of quantiles", "sizes", made, {made: entry})
+    return Candidate("table of quantiles", "sizes", made, quantiles.size + rows.size, {made: entry})
 
 
 # ---------------------------------------------------------------- run times
 
 
 def _time_makers(name: str, source: str) -> list[_Make]:
-    def by_law(title: str, law: Callable[[FloatArray], dict[str, Any]]) -> _Make:
-        return lambda some: Candidate(title, "service", _in_seconds(law(some["run_s"]), float(some["run_s"].max())))
+    def by_law(title: str, parameters: int, law: Callable[[FloatArray], dict[str, Any]]) -> _Make:
+        def make(some: _Columns) -> Candidate:
+            block = _in_seconds(law(some["run_s"]), float(some["run_s"].max()))
+            return Candidate(title, "service", block, parameters)
+
+        return make
 
     return [
         lambda some: _time_table(some, name, source),
-        by_law("exponential", fit_laws.exponential),
-        by_law("gamma", lambda values: fit_laws.nearest("gamma", values)),
-        by_law("weibull", lambda values: fit_laws.nearest("weibull", values)),
-        by_law("lognormal", fit_laws.lognormal),
-        by_law("pareto", fit_laws.pareto),
-        by_law("mixture of two lognormal laws", fit_laws.mixture),
+        by_law("exponential", 1, fit_laws.exponential),
+        by_law("gamma", 2, lambda values: fit_laws.nearest("gamma", values)),
+        by_law("weibull", 2, lambda values: fit_laws.nearest("weibull", values)),
+        by_law("lognormal", 2, fit_laws.lognormal),
+        by_law("pareto", 2, fit_laws.pareto),
+        by_law("mixture of two lognormal laws", 5, fit_laws.mixture),
     ]
 
 
 def _same_time(some: _Columns) -> Candidate:
-    return Candidate("the same for all", "service", {"distribution": "fixed", "mean": f"{some['run_s'][0]:.9g} s"})
+    return Candidate("the same for all", "service", {"distribution": "fixed", "mean": f"{some['run_s'][0]:.9g} s"}, 1)
 
 
 def _in_seconds(law: dict[str, Any], most_s: float) -> dict[str, Any]:
@@ -197,7 +207,9 @@ def _time_table(some: _Columns, name: str, source: str) -> Candidate:
         "quantiles", f"Run times of {name}, s", source, {"probabilities": ("1", shares), "values": ("1", quantiles)}
     )
     made = f"{name}-times"
-    return Candidate("table of quantiles", "service", {"distribution": "table", "table": made}, {made: entry})
+    return Candidate(
+        "table of quantiles", "service", {"distribution": "table", "table": made}, quantiles.size, {made: entry}
+    )
 
 
 def _mix(some: _Columns, states: Sequence[str], name: str, source: str) -> Candidate:
@@ -218,11 +230,11 @@ def _mix(some: _Columns, states: Sequence[str], name: str, source: str) -> Candi
         at = some["state"].astype(np.intp)
         found = np.stack([np.bincount(at[which == k], minlength=len(states)) for k in range(len(classes))])
         numbers["outcome_share"] = ("1", fit_entries.rounded(found / found.sum(axis=1, keepdims=True)))
-        facts["outcomes"] = "|".join(states)
+        facts["outcomes"] = "|".join(state.replace("|", "/") for state in states)
     entry = fit_entries.entry("mix", f"Devices and run times of {name}", source, numbers, **facts)
     made = f"{name}-mix"
     block = {"distribution": "mix", "table": made}
-    return Candidate("mix of devices and run times", "service", block, {made: entry})
+    return Candidate("mix of devices and run times", "service", block, run_s.size, {made: entry})
 
 
 def _classes(devices: FloatArray) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], FloatArray]:

@@ -101,13 +101,13 @@ def reading(spec: TraceFile) -> traces.Reading:
 
 
 def find_file(path: str, folder: Path | None) -> Path:
-    """File of a trace path: absolute ones as they are (a loaded scenario has no others); others as a scenario
+    """File or folder of a trace path: absolute ones as they are (a loaded scenario has no others); others as a scenario
     in `folder` would name them, or, for None, a script in the working folder. Raises TraceError.
     """
     if Path(path).is_absolute():
         return Path(path)
     try:
-        return files.resolve(path, folder or Path.cwd(), own=folder is None)
+        return files.resolve(path, folder or Path.cwd(), own=folder is None, folder_ok=True)
     except files.FileProblem as error:
         raise TraceError(f"trace: {error}") from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def blocks(
         return iter([_once(jobs, _placed(jobs.arrival_s, spec.rate_scale, shape), duration_s, path)])
     end_s = spec.rate_scale * (duration_s if shape is None else float(shape.integral(np.array([duration_s]))[0]))
     rounds = _rounds(jobs, period_s, spec, f"{where}.arrivals", end_s, random)
-    return _cut(rounds, spec.rate_scale, shape, duration_s, jobs.dropped)
+    return _cut(rounds, spec.rate_scale, shape, duration_s, jobs)
 
 
 def _wanted(trace: Block, stream: Stream, where: str, path: Path) -> Block:
@@ -79,19 +79,22 @@ def _once(jobs: Block, arrival_s: FloatArray, duration_s: float, path: Path) -> 
         first = f"the first one would arrive at {arrival_s[0]:g} s"
         raise TraceError(f"{path}: no job arrives in the run of {duration_s:g} s; {first}")
     late = {AFTER_END: len(jobs) - count} if count < len(jobs) else {}
-    return replace(jobs.take(slice(count)), arrival_s=arrival_s[:count], dropped={**jobs.dropped, **late})
+    kept = jobs.take(slice(count))
+    return replace(kept, arrival_s=arrival_s[:count], dropped={**jobs.dropped, **late}, told=jobs.told)
 
 
 def _cut(
-    rounds: Iterator[Block], rate_scale: float, shape: Shape | None, duration_s: float, dropped: Mapping[str, int]
+    rounds: Iterator[Block], rate_scale: float, shape: Shape | None, duration_s: float, trace: Block
 ) -> Iterator[Block]:
+    """The rounds up to the end of the run; the first says which rows the `trace` left out."""
     first = True
     for block in rounds:
         arrival_s = _placed(block.arrival_s, rate_scale, shape)
         count = int(np.searchsorted(arrival_s, duration_s, side="left"))
         if count:
             kept = block.take(slice(count))
-            yield replace(kept, arrival_s=arrival_s[:count], dropped=dropped if first else {})
+            found = replace(kept, arrival_s=arrival_s[:count])
+            yield replace(found, dropped=trace.dropped, told=trace.told) if first else found
             first = False
 
 
@@ -181,6 +184,6 @@ def _at(
         rows = of_rows.integers(0, len(jobs), count) if shuffled else (taken + np.arange(count)) % len(jobs)
         own = jobs.take(rows)
         columns, labels = {**own.columns, **block.columns}, {**own.labels, **block.labels}
-        dropped = {} if taken else jobs.dropped
-        yield replace(own, arrival_s=block.arrival_s, columns=columns, labels=labels, dropped=dropped)
+        drawn = replace(own, arrival_s=block.arrival_s, columns=columns, labels=labels)
+        yield drawn if taken else replace(drawn, dropped=jobs.dropped, told=jobs.told)
         taken += count

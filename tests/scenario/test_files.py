@@ -84,6 +84,18 @@ def test_a_link_that_stays_is_followed(trace, tmp_path):
     assert path_of(load(trace("jobs.csv"))) == (tmp_path / "real.csv").resolve()
 
 
+def test_a_trace_may_be_a_folder_but_no_link_in_it_may_leave(trace, complaint, tmp_path, tmp_path_factory):
+    (tmp_path / "clients").mkdir()
+    (tmp_path / "clients" / "chunk-0-trace.csv").touch()
+    (tmp_path / "clients" / "again.csv").symlink_to(tmp_path / "clients" / "chunk-0-trace.csv")
+    assert path_of(load(trace("clients"))) == (tmp_path / "clients").resolve()
+    assert "which leads out of the scenario's folder" in complaint(trace(".."))[0]
+    outside = tmp_path_factory.mktemp("outside") / "secret.csv"
+    outside.touch()
+    (tmp_path / "clients" / "chunk-1-trace.csv").symlink_to(outside)
+    assert "which leads out of the scenario's folder" in complaint(trace("clients"))[0]
+
+
 def test_what_is_not_there(trace, complaint, tmp_path_factory, monkeypatch):
     where = "small.yaml:27: streams.kws.arrivals.path:"
     assert complaint(trace("jobs.csv")) == [f"{where} no file 'jobs.csv' beside the scenario and DCSIM_DATA is not set"]

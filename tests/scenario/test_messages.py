@@ -109,7 +109,7 @@ def test_the_good_one_loads(scenario):
         (
             "{place: sweden}",
             "5",
-            "small.yaml:4: sites.here: found '5', want a mapping with keys carbon_intensity, ",
+            "small.yaml:4: sites.here: found '5', want a mapping with keys battery, building, ",
         ),
         (
             "cores: 1}",

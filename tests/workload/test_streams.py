@@ -193,6 +193,18 @@ def once(parts, key=None):
 RUNS = {"service": {"distribution": "trace"}}
 
 
+@pytest.mark.parametrize(
+    "parts", [{}, {"loop": True}, {"resample": "20 s"}, {"moments": {"kind": "poisson", "rate": "1/s"}}]
+)
+def test_the_first_block_tells_the_bad_rows_of_the_trace(trace, parts):
+    trace.write_text(TABLE + "11,soon,8,1\n")
+    found = blocks(stream(replay(trace, bad_rows="skip", **parts), **RUNS), 300.0, rows=2)
+    assert len(found) > 1
+    assert [len(part.told) for part in found] == [1] + [0] * (len(found) - 1)
+    assert found[0].told[0].startswith("row 6, column 'submit_s': found 'soon'")
+    assert found[0].dropped["bad submit_s"] == 1
+
+
 def test_loop_repeats_the_jobs_with_the_period_of_the_trace(trace):
     # Own period: last arrival 99 s and a mean gap of 89 / 3 s.
     parts = blocks(stream(replay(trace, loop=True), **RUNS), 300.0)

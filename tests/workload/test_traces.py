@@ -140,6 +140,26 @@ def test_too_many_rows(read, monkeypatch):
         read("csv", JOBS + "1,2,3\n" * 3)
 
 
+PHILLY = (
+    '[{"status": "Pass", "vc": "a", "jobid": "1", "submitted_time": "2017-10-07 01:11:39", "attempts": ['
+    '{"start_time": "2017-10-07 01:12:09", "end_time": "2017-10-07 01:13:23", "detail": [{"gpus": ["0"]}]}]}]'
+)
+BATSIM = (
+    '{"nb_res": 4, "jobs": [{"id": 1, "subtime": 0, "res": 1, "profile": "p"}],'
+    ' "profiles": {"p": {"type": "delay", "delay": 20}}}'
+)
+POD = (
+    '{"kind": "Pod", "metadata": {"creationTimestamp": "2024-05-01T12:00:00Z"},'
+    ' "spec": {"containers": [{"resources": {"requests": {"cpu": "1"}}}]}}'
+)
+
+
+@pytest.mark.parametrize(("format", "text"), [("philly", PHILLY), ("batsim", BATSIM), ("kubernetes", POD)])
+def test_a_json_document_may_be_one_long_line(read, format, text):
+    wide = text[0] + " " * (2 * _text.MAX_LINE_BYTES) + text[1:]
+    assert len(read(format, wide)) == len(read(format, text)) == 1
+
+
 def test_a_small_file_that_unpacks_to_too_much(read, monkeypatch):
     monkeypatch.setattr(_text, "MAX_BYTES", 1_000_000)
     with pytest.raises(TraceError, match="more than 1000000 bytes unpacked"):
@@ -149,7 +169,7 @@ def test_a_small_file_that_unpacks_to_too_much(read, monkeypatch):
 def test_files_that_are_none(tmp_path):
     with pytest.raises(TraceError, match="No such file"):
         traces.read(tmp_path / "none.csv", "csv")
-    with pytest.raises(TraceError, match="Is a directory"):
+    with pytest.raises(TraceError, match="found a folder, want a file; format 'csv' reads no folders"):
         traces.read(tmp_path, "csv")
 
 

@@ -9,7 +9,8 @@ with `_` are shared parts. A module offers those of these functions that its fil
 - `rates(path: Path, reading: Reading) -> Rates`: arrival rates over time
 - `machines(path: Path, reading: Reading) -> Machines`: nodes of a cluster
 
-and `OPTIONS`, names of fields of `Reading` that it takes besides `bad_rows`. A reader raises TraceError that names the
+and `OPTIONS`, names of fields of `Reading` that it takes besides `bad_rows`, and `FOLDERS = True` where the path may be
+that of a folder, of whose files it opens none in other folders. A reader raises TraceError that names the
 file, the row (line of the file, from 1), the column, what was found and what is allowed.
 """
 
@@ -80,6 +81,8 @@ def _call(function: str, path: Path, format: str, reading: Reading | None) -> An
         raise TraceError(f"{path}: format '{format}' holds {gives}, not {_GIVES[function]}")
     asked = reading or Reading()
     _check_options(path, format, module, asked)
+    if Path(path).is_dir() and not getattr(module, "FOLDERS", False):
+        raise TraceError(f"{path}: found a folder, want a file; format '{format}' reads no folders")
     return getattr(module, function)(Path(path), asked)
 
 

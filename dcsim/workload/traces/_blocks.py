@@ -3,18 +3,16 @@
 One object per line; `input_length` and `output_length` are tokens, `hash_ids` names the blocks of the prompt in their
 order: equal numbers are equal prefixes up to the end of that block. Keys that a format does not know are passed over.
 
-A part of the file is parsed all lines at once where they are written alike; else, and when a bound refuses something,
-the lines of this part are read one by one, to name the bad ones.
+A part of the file is parsed all lines at once where they are written alike (`_alike`); else, and when a bound refuses
+something, the lines of this part are read one by one, to name the bad ones.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ import numpy.typing as npt
 
 from dcsim.errors import TraceError
 from dcsim.workload.block import Block, FloatArray
-from dcsim.workload.traces import _json
+from dcsim.workload.traces import _alike, _json
 from dcsim.workload.traces._columns import MAX_ID, MAX_TOKENS, Number
 from dcsim.workload.traces._jobs import MAX_NAME_CHARS, a_name, none_left
 from dcsim.workload.traces._reading import Rows
@@ -38,13 +36,10 @@ MAX_BLOCKS = 2**28
 TOKENS = (Number("input_length", whole=True, most=MAX_TOKENS), Number("output_length", whole=True, most=MAX_TOKENS))
 
 _BLOCK = Number("hash_ids", whole=True, most=MAX_ID)
-_CHUNK_BYTES = 2**24
+_CHUNK_BYTES = 2**22
+_RANGE = 2**20
 _MARK = b"\xef\xbb\xbf"
 _BLANK = b" \t\r"
-_LIST = rb"\[([0-9, ]*)\]"
-_DIGITS = rb"(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)"
-_WORD = rb'"([^"\\\x00-\x1f]*)"'
-_ANY = rb'(?:"[^"\\\x00-\x1f]*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)'
 
 IntArray = npt.NDArray[np.int64]
 
@@ -131,19 +126,35 @@ def prefix_tokens(
     """
     rank = np.empty(len(count), np.int32)
     rank[order] = np.arange(len(count), dtype=np.int32)
-    request = np.repeat(rank, count)
+    ends = np.cumsum(count)
     number, ids = _dense(blocks)
     first = np.full(ids, len(count), np.int32)
-    if np.any(np.diff(order) < 0):
-        np.minimum.at(first, number, request)
-    else:
-        first[number[::-1]] = request[::-1]  # of equal places the last one given stays: the earliest request
-    unseen = np.flatnonzero(first[number] >= request)
-    ends = np.cumsum(count)
-    starts = ends - count
-    places = np.append(unseen, len(blocks))[np.searchsorted(unseen, starts)]
-    hits = np.minimum(places, ends) - starts
+    in_order = not np.any(np.diff(order) < 0)
+    ranges = _ranges(ends)
+    for requests, places in reversed(ranges):
+        asks = np.repeat(rank[requests], count[requests])
+        if in_order:
+            first[number[places][::-1]] = asks[::-1]  # of equal places the last one given stays: the earliest request
+        else:
+            np.minimum.at(first, number[places], asks)
+    hits = np.zeros(len(count), np.int64)
+    for requests, places in ranges:
+        asks = np.repeat(rank[requests], count[requests])
+        unseen = np.append(np.flatnonzero(first[number[places]] >= asks), len(asks))
+        starts = ends[requests] - count[requests] - places.start
+        hits[requests] = np.minimum(unseen[np.searchsorted(unseen, starts)] - starts, count[requests])
     return np.asarray(np.minimum(hits * float(block_tokens), input_tokens))
+
+
+def _ranges(ends: IntArray) -> list[tuple[slice, slice]]:
+    """Requests, and their blocks, in ranges of about _RANGE blocks, which fit into the caches of a processor."""
+    total = int(ends[-1]) if len(ends) else 0
+    cuts = np.searchsorted(ends, np.arange(_RANGE, total, _RANGE), side="right")
+    edges = np.unique(np.concatenate(([0], cuts, [len(ends)]))).tolist()
+    blocks = [0, *ends[np.array(edges[1:], np.intp) - 1].tolist()]
+    return [
+        (slice(*requests), slice(*places)) for requests, places in zip(pairwise(edges), pairwise(blocks), strict=True)
+    ]
 
 
 def _dense(blocks: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
@@ -172,98 +183,20 @@ def _chunks(path: Path) -> Iterator[tuple[int, bytes]]:
 class _Part:
     """Good lines of one part."""
 
-    numbers: dict[str, FloatArray]
-    names: dict[str, list[str] | Any]
+    numbers: Mapping[str, FloatArray]
+    names: Mapping[str, tuple[IntArray, list[str]]]
+    """numbers of names, shape (n,), and the names"""
     blocks: IntArray
     count: IntArray
 
 
 def _fast(text: bytes, numbers: Sequence[Number], names: Sequence[str]) -> _Part | None:
-    """All lines at once, when they are written as the first one; None when anything is not, or is out of bounds."""
-    written = _written(text, numbers, names)
-    if written is None or not _is_text(text):
+    """All lines at once, when they are written alike; None when anything is not, or is out of bounds."""
+    found = _alike.read(text, _alike.Wanted([column.name for column in numbers], names, _BLOCK.name))
+    if found is None:
         return None
-    keys, pattern = written
-    found = pattern.findall(text)
-    if len(found) != _filled(text):
-        return None
-    cells = {key: [each[place] for each in found] for place, key in enumerate(keys)}
-    lists = cells.get("hash_ids", ())
-    count = [each.count(b",") + 1 if each else 0 for each in lists] or [0] * len(found)
-    joined = b",".join(filter(None, lists))
-    if not _is_list(joined):
-        return None
-    blocks = _numbers(joined, ",", np.int64)
-    if len(blocks) != sum(count) or _has_zeros_in_front(joined, blocks):
-        return None
-    values = {column.name: _numbers(b" ".join(cells[column.name]), " ", np.float64) for column in numbers}
-    if any(len(each) != len(found) for each in values.values()):
-        return None
-    words = {name: [word.decode() for word in cells[name]] for name in names}
-    part = _Part(values, words, blocks, np.array(count, np.int64))
+    part = _Part(found.numbers, found.names, found.items, found.count)
     return part if _within(part, numbers) else None
-
-
-def _written(
-    text: bytes, numbers: Sequence[Number], names: Sequence[str]
-) -> tuple[list[str], re.Pattern[bytes]] | None:
-    """Keys and pattern of a line that is written as the first; None where it has not all keys, or values in values."""
-    try:
-        first = _json.Strict().line(text.lstrip().partition(b"\n")[0].decode())
-    except ValueError:
-        return None
-    wanted = [column.name for column in numbers]
-    if not isinstance(first, dict) or not {*wanted, *names} <= set(first):
-        return None
-    keys, cells = [], []
-    for key, value in first.items():
-        sort = _LIST if key == "hash_ids" else _DIGITS if key in wanted else _WORD if key in names else _ANY
-        if sort is _ANY and isinstance(value, (dict, list)):
-            return None
-        if sort is not _ANY:
-            keys.append(key)
-        cells.append(re.escape(json.dumps(key, ensure_ascii=False).encode()) + rb": ?" + sort)
-    return keys, re.compile(rb"^[ \t]*\{" + rb", ?".join(cells) + rb"\}[ \t\r]*$", re.MULTILINE)
-
-
-def _is_list(text: bytes) -> bool:
-    """Whether no number between the commas is missing; a text with two blanks in a row is not looked into."""
-    ends = (text.strip()[:1], text.strip()[-1:])
-    return b"," not in ends and not any(each in text for each in (b",,", b", ,", b"  "))
-
-
-def _has_zeros_in_front(text: bytes, numbers: IntArray) -> bool:
-    """Whether a list has more digits than its numbers, which is no JSON."""
-    written = len(text) - text.count(b",") - text.count(b" ")
-    most = int(numbers.max(initial=0))
-    needed = len(numbers) + sum(int((numbers >= 10**power).sum()) for power in range(1, len(str(most))))
-    return written != needed
-
-
-def _numbers(text: bytes, separator: str, dtype: type) -> npt.NDArray[Any]:
-    """Numbers of a text of nothing but digits, points, exponents and separators; fewer when two of these meet."""
-    if not text:
-        return np.array([], dtype)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # where numpy stops, the count is wrong
-        try:
-            return np.fromstring(text, dtype, sep=separator)
-        except ValueError:
-            return np.array([], dtype)
-
-
-def _is_text(text: bytes) -> bool:
-    try:
-        return text.isascii() or bool(text.decode())
-    except UnicodeDecodeError:
-        return False
-
-
-def _filled(text: bytes) -> int:
-    """Lines with something on them."""
-    if b"\n\n" in text or text.startswith(b"\n"):
-        return sum(1 for line in text.split(b"\n") if line.strip(_BLANK))
-    return text.count(b"\n") + (not text.endswith(b"\n"))
 
 
 def _within(part: _Part, numbers: Sequence[Number]) -> bool:
@@ -275,8 +208,7 @@ def _within(part: _Part, numbers: Sequence[Number]) -> bool:
             good &= values == np.floor(values)
         if not good.all():
             return False
-    known = all(a_name(name) is not None for names in part.names.values() for name in set(names))
-    return known and int(part.blocks.min(initial=0)) >= 0 and int(part.blocks.max(initial=0)) <= MAX_ID
+    return all(a_name(name) is not None for _, known in part.names.values() for name in known)
 
 
 def _slow(first: int, text: bytes, rows: Rows, numbers: Sequence[Number], names: Sequence[str]) -> _Part:
@@ -301,7 +233,8 @@ def _slow(first: int, text: bytes, rows: Rows, numbers: Sequence[Number], names:
         blocks += line_blocks
         count.append(len(line_blocks))
     arrays = {key: np.array(column, np.float64) for key, column in values.items()}
-    return _Part(arrays, dict(found), np.array(blocks, np.int64), np.array(count, np.int64))
+    codes = {name: (np.arange(len(words)), words) for name, words in found.items()}
+    return _Part(arrays, codes, np.array(blocks, np.int64), np.array(count, np.int64))
 
 
 def _record(number: int, line: bytes, strict: _json.Strict, rows: Rows) -> dict[str, Any] | None:
@@ -356,7 +289,7 @@ def _with_tokens(part: _Part, rows: Rows) -> _Part:
     rows.leave_out(int(len(kept) - kept.sum()), "no input or output tokens")
     return _Part(
         {key: values[kept] for key, values in part.numbers.items()},
-        {key: [name for name, keep in zip(names, kept, strict=True) if keep] for key, names in part.names.items()},
+        {key: (codes[kept], known) for key, (codes, known) in part.names.items()},
         part.blocks[np.repeat(kept, part.count)],
         part.count[kept],
     )
@@ -365,10 +298,12 @@ def _with_tokens(part: _Part, rows: Rows) -> _Part:
 def _keep(parts: _Parts, part: _Part) -> None:
     for key, values in part.numbers.items():
         parts.numbers.setdefault(key, []).append(values)
-    for key, names in part.names.items():
+    for key, (codes, names) in part.names.items():
         known = parts.known.setdefault(key, {})
-        numbers = np.array([known.setdefault(name, len(known)) for name in names], np.int64)
-        parts.names.setdefault(key, []).append(numbers)
+        used = np.unique(codes).tolist()
+        numbers = np.zeros(len(names), np.int64)
+        numbers[used] = [known.setdefault(names[code], len(known)) for code in used]
+        parts.names.setdefault(key, []).append(numbers[codes])
     small = int(part.blocks.max(initial=0)) < 2**31
     parts.blocks.append(part.blocks.astype(np.int32) if small else part.blocks)
     parts.count.append(part.count)

@@ -51,7 +51,7 @@ def documents(path: Path) -> Iterator[tuple[int, int, str]]:
     """Number from 1, first line and text of each document that is not empty. Raises TraceError."""
     number, first, size = 0, 1, 0
     lines: list[str] = []
-    with opened(path) as text:
+    with opened(path, longest_line=4 * MAX_DOCUMENT_CHARS) as text:
         for line_number, line in enumerate(text, start=1):
             starts = line.startswith("---") and line[3:4] in ("", " ", "\t", "\n")
             if starts or (line.startswith("...") and not line[3:].strip()):

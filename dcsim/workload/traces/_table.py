@@ -16,8 +16,8 @@ from dcsim.workload.traces._columns import Column, Label, Mask
 from dcsim.workload.traces._lines import Layout
 from dcsim.workload.traces._reading import Rows
 
-#: Most rows of a trace.
-MAX_ROWS = 50_000_000
+#: Most rows of a trace: 4 GB for each wanted column, which all stay in memory.
+MAX_ROWS = 500_000_000
 
 #: Most names in one column of labels.
 MAX_NAMES = 4_000_000
@@ -84,7 +84,8 @@ class Gathering:
         self._lines.append(lines[good])
         self._count += int(good.sum())
         if self._count > MAX_ROWS:
-            raise TraceError(f"{self.rows.path}: more than {MAX_ROWS} rows; at most that many are read")
+            why = "all are held in memory; cut the file into parts"
+            raise TraceError(f"{self.rows.path}: more than {MAX_ROWS:,} rows: {why}")
 
     def table(self) -> Table:
         """All rows."""

@@ -23,20 +23,23 @@ _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a trace; whatever is wrong with the file, while it is read too, becomes a TraceError."""
+def unpacked(path: Path, longest_line: int | None = MAX_LINE_BYTES) -> Iterator[IO[bytes]]:
+    """The bytes of a trace; whatever is wrong with the file, while it is read too, becomes a TraceError.
+
+    `longest_line` is in bytes; None for readers that need no lines and have bounds of their own.
+    """
     try:
         with path.open("rb") as raw:
-            yield io.BufferedReader(_Bounded(*_source(raw), path), 2**18)
+            yield io.BufferedReader(_Bounded(*_source(raw), path, longest_line), 2**18)
     except OSError as error:
         raise TraceError(f"{path}: cannot read the trace: {error.strerror or error}") from None
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[TextIO]:
-    """The text of a trace without its byte order mark; errors as of `unpacked`."""
+def opened(path: Path, longest_line: int | None = MAX_LINE_BYTES) -> Iterator[TextIO]:
+    """The text of a trace without its byte order mark; lines and errors as of `unpacked`."""
     try:
-        with unpacked(path) as data, io.TextIOWrapper(data, encoding="utf-8-sig") as text:
+        with unpacked(path, longest_line) as data, io.TextIOWrapper(data, encoding="utf-8-sig") as text:
             yield text
     except UnicodeDecodeError as error:
         raise TraceError(f"{path}: not UTF-8 text (byte {error.object[error.start]:#04x})") from None
@@ -57,8 +60,8 @@ def _source(raw: io.BufferedReader) -> tuple[Any, str]:
 class _Bounded(io.RawIOBase):
     """Passes bytes on; TraceError when there are too many, or too many without the end of a line."""
 
-    def __init__(self, source: Any, packing: str, path: Path) -> None:
-        self._source, self._packing, self._path = source, packing, path
+    def __init__(self, source: Any, packing: str, path: Path, longest_line: int | None) -> None:
+        self._source, self._packing, self._path, self._longest_line = source, packing, path, longest_line
         self._total = self._line = 0
 
     def readable(self) -> bool:
@@ -75,8 +78,8 @@ class _Bounded(io.RawIOBase):
         self._line = self._line + len(data) if ends < 0 else len(data) - ends - 1
         if self._total > MAX_BYTES:
             raise TraceError(f"{self._path}: more than {MAX_BYTES} bytes unpacked; at most that many are read")
-        if self._line > MAX_LINE_BYTES:
-            raise TraceError(f"{self._path}: a line of more than {MAX_LINE_BYTES} bytes; this is no trace")
+        if self._longest_line is not None and self._line > self._longest_line:
+            raise TraceError(f"{self._path}: a line of more than {self._longest_line} bytes; this is no trace")
         return len(data)
 
     def _read(self, size: int) -> bytes:

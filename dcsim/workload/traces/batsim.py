@@ -58,7 +58,7 @@ def read(path: Path, reading: Reading) -> Block:
     rows = Rows(path, reading)
     asked: list[_Asked] | None = None
     profiles: dict[str, Any] | None = None
-    with opened(path) as text:
+    with opened(path, longest_line=None) as text:
         source = _json.Source(text, path)
         for key in source.members():
             if key == "jobs":

@@ -28,6 +28,8 @@ from dcsim.workload.traces._reading import Reading, Rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
+FOLDERS = True
+
 TASKS, FRAGMENTS = "tasks.parquet", "fragments.parquet"
 
 #: Most rows of either file, and most bytes of it unpacked.
@@ -71,7 +73,7 @@ def _read(path: Path, rows: Rows) -> Block:
     submit_ms = columns.pop("submit_ms")[order]
     jobs = {name: values[order] for name, values in columns.items() if not name.endswith("_mhz")}
     jobs["run_s"] = used.run_s
-    return Block((submit_ms - submit_ms[0]) / 1e3, jobs, dropped=dict(rows.dropped), usage=used)
+    return Block((submit_ms - submit_ms[0]) / 1e3, jobs, dropped=dict(rows.dropped), usage=used, told=tuple(rows.told))
 
 
 # ---------------------------------------------------------------- the two files

@@ -37,7 +37,7 @@ def _rows(path: Path, reading: Reading, *, timed: bool) -> Kept:
     rows = Rows(path, reading)
     with _opened(path) as file:
         if file.metadata.num_rows > _table.MAX_ROWS:
-            raise TraceError(f"{path}: more than {_table.MAX_ROWS} rows; at most that many are read")
+            raise TraceError(f"{path}: found {file.metadata.num_rows:,} rows, want at most {_table.MAX_ROWS:,}")
         theirs = list(file.schema_arrow.names)
         names, columns = _native.chosen(path, theirs, reading, timed=timed)
         wanted = [theirs[names.index(column.name)] for column in columns]

@@ -45,7 +45,7 @@ def read(path: Path, reading: Reading) -> Block:
     rows = Rows(path, reading)
     local = ZoneInfo(reading.timezone or "America/Los_Angeles")
     jobs = Jobs(rows)
-    with opened(path) as text:
+    with opened(path, longest_line=None) as text:
         source = _json.Source(text, path)
         for number, record, fault in source.elements():
             if fault:

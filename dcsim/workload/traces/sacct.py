@@ -19,6 +19,7 @@ TimelimitRaw, State, NNodes, NCPUS, AllocTRES, ReqTRES and Priority too, in any 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -140,16 +141,24 @@ def _tres(text: str) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for part in text.split(","):
-        match = _RESOURCE.fullmatch(part.strip())
-        if match is None or len(match["count"]) > 15:
-            continue
-        name, scale = match["name"].removeprefix("gres/"), _UNITS[match["unit"]]
-        count = float(match["count"]) * (scale if name == "mem" or match["unit"] else 1.0)
-        found[name] = found.get(name, 0.0) + count
-    typed = [count for name, count in found.items() if name.startswith("gpu:")]
-    if typed:
-        found.setdefault("gpu", sum(typed))
+        name, count = _resource(part)
+        if name:
+            found[name] = found.get(name, 0.0) + count
+    if "gpu" not in found and "gpu:" in text:
+        typed = [count for name, count in found.items() if name.startswith("gpu:")]
+        if typed:
+            found["gpu"] = sum(typed)
     return found
+
+
+@lru_cache(100_000)
+def _resource(part: str) -> tuple[str, float]:
+    """Name and amount of one resource such as `mem=64G`; no name for what is none."""
+    match = _RESOURCE.fullmatch(part.strip())
+    if match is None or len(match["count"]) > 15:
+        return "", 0.0
+    name, scale = match["name"].removeprefix("gres/"), _UNITS[match["unit"]]
+    return name, float(match["count"]) * (scale if name == "mem" or match["unit"] else 1.0)
 
 
 def _model(resources: dict[str, float]) -> str:

@@ -32,6 +32,7 @@ from dcsim.workload.traces._tables import Rates
 from dcsim.workload.traces._text import opened
 
 OPTIONS = ("select",)
+FOLDERS = True
 
 #: Most clients of a folder.
 MAX_CLIENTS = 100_000
@@ -164,7 +165,7 @@ def _lengths(trace: Path, reading: Reading) -> dict[str, tuple[Lengths, ...]]:
         return {}
     rows = Rows(file, reading)
     found: dict[str, list[Lengths]] = {key: [] for key in _TOKENS}
-    with opened(file) as text:
+    with opened(file, longest_line=None) as text:
         source = _json.Source(text, file)
         for number, window in enumerate(source.members(), start=1):
             value = source.plain()
