@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # numpy is imported when a table is asked for: `dcsim --help`
 #: What an entry can be.
 KINDS = (
     *("chip", "gpu", "system", "host", "rack", "curve", "model", "place", "cost"),
-    *("fuel", "grid"),
+    *("fuel", "grid", "material"),
     *("workload", "profile", "sizes", "quantiles", "mix"),
 )
 

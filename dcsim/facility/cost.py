@@ -103,6 +103,24 @@ def demand_usd(power_w: npt.ArrayLike, interval_s: npt.ArrayLike, usd_per_kw_mon
     return float(usd_per_kw_month * np.dot(peaks_w / 1000, covered))
 
 
+def break_even_utilisation(
+    price_usd: float, lifetime_s: float, rate_per_year: float, upkeep_usd_per_year: float, saved_usd_per_year: float
+) -> float:
+    """Utilisation from which equipment pays: u* = (CRF price + upkeep)/saving of a year at full load [1].
+
+    Above 1 it never pays; infinite where it saves nothing.
+
+    Parameters:
+        price_usd: purchase price, over that of what it replaces [USD]
+        lifetime_s: service life [s]
+        rate_per_year: discount rate [1/y]
+        upkeep_usd_per_year: what it costs a year whether it works or not, idle power included [USD/y]
+        saved_usd_per_year: what it saves in a year of work without a pause [USD/y]
+    """
+    yearly = price_usd * capital_recovery_factor(rate_per_year, lifetime_s) + upkeep_usd_per_year
+    return yearly / saved_usd_per_year if saved_usd_per_year > 0.0 else np.inf
+
+
 def water_usd(withdrawn_l: float, consumed_l: float, usd_per_l: float, sewer_usd_per_l: float = 0.0) -> float:
     """Water bill: what is withdrawn at the water price, what is returned (blowdown) at the sewer price [USD].
 

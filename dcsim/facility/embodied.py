@@ -6,11 +6,13 @@ figure is a band: low, mid, high.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from dcsim.catalog import Entry
 from dcsim.errors import CatalogError
+from dcsim.facility.arrays import YEAR_S
 
 
 class Band(NamedTuple):
@@ -23,6 +25,10 @@ class Band(NamedTuple):
     def scaled(self, factor: float) -> Band:
         """Each end times `factor` >= 0."""
         return Band(*(factor * end for end in self))
+
+    def times(self, other: Band) -> Band:
+        """Low times low, mid times mid, high times high: the widest band, ends >= 0."""
+        return Band(*(mine * its for mine, its in zip(self, other, strict=True)))
 
     def plus(self, *others: Band) -> Band:
         """Sum; the lows add up and so do the highs: errors of method are common to all equipment."""
@@ -105,15 +111,54 @@ def chip_band(die_area_mm2: float, process_nm: float, packages: int = 1) -> Band
     return Band(low, mid, max(mid, DIE_HIGH_KG_PER_MM2 * die_area_mm2 + package_kg))
 
 
+def of_number(entry: Entry, key: str) -> Band:
+    """A number of the catalog with its band; low and high are the number itself where it has none."""
+    mid, found = entry[key], entry.quantity(key)
+    low, high = (end if isinstance(end, float) else mid for end in (found.si_low, found.si_high))
+    return Band(low, mid, high)
+
+
 def of_entry(entry: Entry) -> Band | None:
     """Embodied carbon of a catalog entry [kg CO2e]: `embodied_kg`, or `chip_band` of its die, or None."""
     if "embodied_kg" in entry:
-        mid, found = entry["embodied_kg"], entry.quantity("embodied_kg")
-        low, high = (end if isinstance(end, float) else mid for end in (found.si_low, found.si_high))
-        return Band(low, mid, high)
+        return of_number(entry, "embodied_kg")
     if "die_area_mm2" in entry and "process_nm" in entry:
         return chip_band(entry["die_area_mm2"], entry["process_nm"])
     return None
+
+
+def per_use(total: Band, lifetime_s: float, used_s: float) -> Band:
+    """The part of a total that falls on a time of use, if the equipment were in use all its life [kg CO2e].
+
+    The least that use can cost; `amortised` charges the idle time too. Their ratio is the utilisation.
+
+    Parameters:
+        total: embodied carbon of one piece of equipment [kg CO2e]
+        lifetime_s: service life [s]
+        used_s: time in use [s]
+    """
+    return total.scaled(used_s / lifetime_s)
+
+
+def replaced(total: Band, share_per_year: float, duration_s: float) -> Band:
+    """Embodied carbon of what fails during a run and is made anew [kg CO2e].
+
+    Parameters:
+        total: embodied carbon of the equipment [kg CO2e]
+        share_per_year: share of it that fails in a year; 8760 h over its mean time between failures [1/y]
+        duration_s: length of the run [s]
+    """
+    return total.scaled(share_per_year * duration_s / YEAR_S)
+
+
+def payback_s(extra_kg: float, saved_kg_per_s: float) -> float:
+    """Time after which equipment has saved what making it emitted [s]; infinite where it saves nothing.
+
+    Parameters:
+        extra_kg: embodied carbon over that of what it replaces [kg CO2e]
+        saved_kg_per_s: carbon of operation that it saves [kg CO2e/s]
+    """
+    return extra_kg / saved_kg_per_s if saved_kg_per_s > 0.0 else math.inf
 
 
 def amortised(total: Band, lifetime_s: float, duration_s: float) -> Band:

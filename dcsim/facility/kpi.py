@@ -86,6 +86,17 @@ def erf(reused_j: float, facility_j: float) -> float:
     return _ratio(reused_j, facility_j)
 
 
+def ere(facility_j: float, reused_j: float, it_j: float) -> float:
+    """Energy reuse effectiveness [1], (E_facility - E_reused)/E_IT = PUE (1 - ERF) (The Green Grid, White Paper 29).
+
+    Parameters:
+        facility_j: energy at the utility meter [J]
+        reused_j: heat given away for use outside [J]
+        it_j: energy at the racks' meters [J]
+    """
+    return _ratio(facility_j - reused_j, it_j)
+
+
 def mlc(plant_j: float, it_j: float) -> float:
     """Mechanical load component [1], E_plant/E_IT (ANSI/ASHRAE 90.4, annual form).
 
@@ -111,7 +122,7 @@ def elc(loss_j: float, it_j: float) -> float:
 def efficiency(
     *, it_j: float, compute_j: float, facility_j: float, loss_j: float, plant_j: float, reused_j: float = 0.0
 ) -> dict[str, float]:
-    """The `efficiency` block of a summary: pue, itue, tue, erf, mlc, elc; undefined figures are left out.
+    """The `efficiency` block of a summary: pue, itue, tue, erf, ere, mlc, elc; undefined figures are left out.
 
     Parameters: energies of the run as above [J].
     """
@@ -120,6 +131,7 @@ def efficiency(
         "itue": itue(it_j, compute_j),
         "tue": tue(facility_j, compute_j),
         "erf": erf(reused_j, facility_j),
+        "ere": ere(facility_j, reused_j, it_j),
         "mlc": mlc(plant_j, it_j),
         "elc": elc(loss_j, it_j),
     }

@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from dcsim.facility.arrays import FloatArray, interval_means
+
+#: What to do where rows or values are missing.
+Gaps: TypeAlias = Literal["refuse", "hold", "interpolate"]
+#: Longest gap that is interpolated.
+LONGEST_FILLED_S = 7 * 86400.0
+
+_GAPS_SHOWN = 3
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -45,42 +54,57 @@ class Steps:
         return interval_means(edges, self.start_s, self.levels)
 
 
-def stamped(start_s: npt.ArrayLike, values: npt.ArrayLike, *, hold: bool) -> Steps:
+def stamped(start_s: npt.ArrayLike, values: npt.ArrayLike, *, gaps: Gaps = "refuse") -> Steps:
     """The signal of a table with a moment and a value in every row, which holds until the next row.
 
     The step of the table is the most frequent distance of two rows. Rows without a value (NaN) are left out. Where the
-    next row is more than one step away there is a gap; with `hold` the value before it fills it, and the last value
-    holds on. Without, the last value lasts one step.
+    next row is more than one step away there is a gap. With `hold` the value before it fills it, and the last value
+    holds on. With `interpolate` rows on the straight line between its two sides fill it, and the last value lasts one
+    step, as it does without gaps.
 
     Parameters:
         start_s: moments, shape (rows,) [s since 1970, UTC]
         values: shape (rows,)
-        hold: whether values hold through gaps and behind the end
+        gaps: what to do with gaps
 
-    Raises ValueError for fewer than 2 rows with a value (1 with `hold`), moments that do not ascend, and, without
-    `hold`, for the first gap.
+    Raises ValueError for fewer than 2 rows with a value (1 with `hold`), moments that do not ascend, gaps that are
+    refused, and gaps of more than a week that are to be interpolated.
     """
     moments, found = np.asarray(start_s, np.float64), np.asarray(values, np.float64)
     there = ~np.isnan(found)
     moments, found = moments[there], found[there]
-    least = 1 if hold else 2
+    least = 1 if gaps == "hold" else 2
     if len(moments) < least:
         raise ValueError(f"{len(moments)} rows with a value; at least {least} are wanted")
     distance = np.diff(moments)
     if (distance <= 0.0).any():
         at = int(np.argmax(distance <= 0.0))
         raise ValueError(f"{utc(moments[at + 1])} comes after {utc(moments[at])}; moments must ascend")
-    if hold:
+    if gaps == "hold":
         return Steps(moments, found, inf)
     lengths, counts = np.unique(distance, return_counts=True)
     step_s = float(lengths[np.argmax(counts)])
-    if (distance > step_s).any():
-        at = int(np.argmax(distance > step_s))
-        more = int((distance > step_s).sum()) - 1
-        also = f" (and {more} more gaps)" if more else ""
-        gap = f"no value between {utc(moments[at] + step_s)} and {utc(moments[at + 1])}"
-        raise ValueError(f"{gap}, rows are {step_s:g} s apart{also}")
+    wide = np.flatnonzero(distance > step_s)
+    if gaps == "refuse" and len(wide):
+        raise ValueError(_missing(moments, wide, step_s))
+    too_wide = wide[distance[wide] > LONGEST_FILLED_S]
+    if len(too_wide):
+        raise ValueError(f"{_missing(moments, too_wide, step_s)}: more than a week, too long to interpolate")
+    if len(wide):
+        between = [np.arange(moments[at] + step_s, moments[at + 1], step_s) for at in wide.tolist()]
+        whole = np.sort(np.concatenate([moments, *between]))
+        moments, found = whole, np.interp(whole, moments, found)
     return Steps(moments, found, float(moments[-1]) + step_s)
+
+
+def _missing(moments_s: FloatArray, wide: IntArray, step_s: float) -> str:
+    """The gaps after the rows `wide`, in words: the first of them, and how much is missing in all."""
+    shown = " and between ".join(
+        f"{utc(moments_s[at] + step_s)} and {utc(moments_s[at + 1])}" for at in wide[:_GAPS_SHOWN].tolist()
+    )
+    more = f", {len(wide) - _GAPS_SHOWN} more gaps" if len(wide) > _GAPS_SHOWN else ""
+    rows = sum(round((moments_s[at + 1] - moments_s[at]) / step_s) - 1 for at in wide.tolist())
+    return f"no value between {shown}{more}; rows are {step_s:g} s apart, {rows} are missing"
 
 
 def utc(moment_s: float) -> str:

@@ -12,8 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from dcsim.facility.building import Share
 from dcsim.facility.chain import FacilitySeries
 from dcsim.facility.embodied import Band
+from dcsim.facility.onsite import OnSite
 from dcsim.results.histogram import Histogram
 from dcsim.results.recorder import Attempts, JobBlock, JobTable
 from dcsim.scenario.models import Scenario
@@ -83,6 +85,10 @@ class SiteAccount:
 
     name: str
     series: FacilitySeries
+    onsite: OnSite | None
+    """its solar plant and battery"""
+    shares: Mapping[str, Share]
+    """what the building, and solar plant and battery (onsite) cost over the run; those that are counted"""
     compute_j: float
     cells: IntArray
     """numbers of its cells"""

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from dcsim.facility import cost, embodied, kpi
+from dcsim.facility import kpi
 from dcsim.facility.arrays import J_PER_KWH
-from dcsim.facility.embodied import Band
-from dcsim.results import tenants
+from dcsim.facility.onsite import BATTERY
+from dcsim.results import footprint, tenants
 from dcsim.results.account import AFTER_END, BOUNDARIES, PoolAccount, RunAccount, ServingAccount, SiteAccount
 from dcsim.results.energy import Rates
 from dcsim.results.histogram import joined
@@ -48,6 +48,7 @@ def summarise(account: RunAccount, shares: Rates) -> Block:
         "pools": pools,
         "sites": sites,
         **whole,
+        "per_year": footprint.per_year(whole, account.until_s),
         "trust": _trust(account, shares, list(streams.values())),
         "run": {
             "seed": account.manifest["seed"],
@@ -110,10 +111,10 @@ class _Stream:
         self.times = {key: _join(gathered.pop(key)) for key in list(gathered) if gathered[key]}
         row = list(account.scenario.streams).index(name)
         pools = np.arange(len(account.pools))
-        self.busy_s = shares.busy_s[row]
+        self.busy_s, self.all_busy_s = shares.busy_s[row], shares.busy_s.sum(axis=0)
         self.marginal_j = shares.marginal_j(shares.dynamic_j[row], pools)
         self.loaded_j = shares.loaded_j(self.marginal_j, self.busy_s, pools)
-        self.cost_usd = _cost_of(account, shares, self.loaded_j[-1], self.busy_s)
+        self.cost_usd = footprint.cost_of(account, shares, self.loaded_j[-1], self.busy_s)
         self.block = self._block(account)
 
     def _block(self, account: RunAccount) -> Block:
@@ -145,8 +146,9 @@ class _Stream:
             if used_j:
                 carbon_g += joules / used_j * float(series.carbon_g.sum())
                 water_l += joules / used_j * float(series.withdrawn_l.sum())
-        if _known(account.sites, "carbon"):
+        if footprint.known(account.sites, "carbon"):
             block["carbon_g_per_job"] = carbon_g / completed
+        block |= footprint.embodied_of(account, self.busy_s, self.all_busy_s, completed)
         block["water_ml_per_job"] = water_l / completed * 1000.0
         if self.cost_usd is not None:
             block["cost_usd_per_job"] = self.cost_usd / completed
@@ -245,31 +247,40 @@ def _site(account: RunAccount, sites: Sequence[SiteAccount]) -> Block:
             parts[name] = parts.get(name, 0.0) + joules
     it_j, facility_j = parts.pop("it"), parts.pop("facility")
     plant_j = parts.pop("plant")
-    loss_j = parts["ups"] + parts["transformer"]
+    chain_j = parts["ups"] + parts["transformer"]
+    electric_j = chain_j + parts.get(BATTERY, 0.0)
     it_w = np.sum([site.series.it_w for site in sites], axis=0)
     facility_w = np.sum([site.series.facility_w for site in sites], axis=0)
     withdrawn, consumed, source = (
         float(sum(getattr(site.series, key).sum() for site in sites))
         for key in ("withdrawn_l", "consumed_l", "source_l")
     )
-    named_j = sum(parts.values()) - loss_j
+    named_j = sum(parts.values()) - chain_j
     switch_j = sum(site.switch_j for site in sites)
     racks = {"psu": it_j - compute_j - switch_j, "switches": switch_j}
     by_part = racks | parts | {"plant": plant_j - named_j}
+    reused_j = footprint.reused_j(account, sites)
     blocks: Block = {
         "energy": {
             "compute_kwh": compute_j / J_PER_KWH,
             "it_kwh": it_j / J_PER_KWH,
             "facility_kwh": facility_j / J_PER_KWH,
             "by_part": {name: joules / J_PER_KWH for name, joules in by_part.items()},
+            **footprint.on_site_kwh(sites),
         },
         "power": {
             "it_mean_kw": it_j / float(spans.sum()) / 1e3,
             "it_peak_kw": float(it_w.max()) / 1e3,
             "facility_peak_kw": float(facility_w.max()) / 1e3,
+            **footprint.grid_peak_kw(sites),
         },
         "efficiency": kpi.efficiency(
-            it_j=it_j, compute_j=compute_j, facility_j=facility_j, loss_j=loss_j, plant_j=plant_j
+            it_j=it_j,
+            compute_j=compute_j,
+            facility_j=facility_j,
+            loss_j=electric_j,
+            plant_j=plant_j + chain_j - electric_j,
+            reused_j=reused_j,
         ),
         "water": {
             "withdrawn_l": withdrawn,
@@ -277,97 +288,16 @@ def _site(account: RunAccount, sites: Sequence[SiteAccount]) -> Block:
             "wue_l_per_kwh": kpi.wue(withdrawn, it_j),
         },
     }
-    if _known(sites, "source"):
+    if reused_j:
+        blocks["energy"]["reused_kwh"] = reused_j / J_PER_KWH
+    if footprint.known(sites, "source"):
         blocks["water"] |= {
             "source_l": source,
             "wue_source_l_per_kwh": kpi.wue_source(withdrawn, source, it_j),
         }
-    blocks["carbon"] = _carbon(account, sites, it_j)
-    blocks["cost"] = _cost(account, sites)
+    blocks["carbon"] = footprint.carbon(account, sites, it_j)
+    blocks["cost"] = footprint.money(account, sites)
     return {name: block for name, block in blocks.items() if block}
-
-
-def _known(sites: Sequence[SiteAccount], what: str) -> bool:
-    return all(what in site.known for site in sites)
-
-
-def _pools_of(account: RunAccount, sites: Sequence[SiteAccount]) -> list[PoolAccount]:
-    names = {site.name for site in sites}
-    return [pool for pool in account.pools if pool.site in names]
-
-
-def _carbon(account: RunAccount, sites: Sequence[SiteAccount], it_j: float) -> Block:
-    block: Block = {}
-    operational = float(sum(site.series.carbon_g.sum() for site in sites)) / 1e3
-    if _known(sites, "carbon"):
-        block["operational_kg"] = operational
-        block["cue_kg_per_kwh"] = kpi.cue(operational, it_j)
-    bands = [pool.embodied_kg for pool in _pools_of(account, sites)]
-    if bands and all(band is not None for band in bands):
-        total = embodied.ZERO.plus(*(band for band in bands if band is not None))
-        share: Band = embodied.amortised(total, account.figures["it_lifetime_s"], account.until_s)
-        block |= {"embodied_kg": share.mid, "embodied_low_kg": share.low, "embodied_high_kg": share.high}
-        if "operational_kg" in block:
-            block["total_kg"] = operational + share.mid
-    return block
-
-
-def _capital_usd(account: RunAccount, pool: PoolAccount) -> tuple[float, float] | None:
-    """Capital and upkeep of a pool over the run, USD; None where its price is unknown."""
-    if pool.price_usd is None:
-        return None
-    life_s, rate, share = (
-        account.figures[key] for key in ("it_lifetime_s", "discount_rate_per_year", "maintenance_share_per_year")
-    )
-    capex = cost.capex_usd(pool.price_usd, life_s, rate, account.until_s)
-    return capex, cost.maintenance_usd(pool.price_usd, share, account.until_s)
-
-
-def _running_usd(account: RunAccount, site: SiteAccount) -> dict[str, float]:
-    """Energy, demand and water of a site over the run, USD; empty where its energy has no price."""
-    series, figures = site.series, account.figures
-    if "price" not in site.known:
-        return {}
-    withdrawn, consumed = float(series.withdrawn_l.sum()), float(series.consumed_l.sum())
-    return {
-        "energy_usd": float(series.cost_usd.sum()),
-        "demand_usd": cost.demand_usd(series.facility_w, series.interval_s, figures["demand_usd_per_kw_month"]),
-        "water_usd": cost.water_usd(withdrawn, consumed, figures["water_usd_per_l"], figures["sewer_usd_per_l"]),
-    }
-
-
-def _cost(account: RunAccount, sites: Sequence[SiteAccount]) -> Block:
-    """Money of the equipment in the racks, what it uses, and its upkeep. The building itself is not in it."""
-    block: Block = {}
-    running = [_running_usd(account, site) for site in sites]
-    if all(running):
-        block |= {key: sum(part[key] for part in running) for key in running[0]}
-    capital = [_capital_usd(account, pool) for pool in _pools_of(account, sites)]
-    known = [value for value in capital if value is not None]
-    if known and len(known) == len(capital):
-        block["capex_amortised_usd"] = sum(capex for capex, _ in known)
-        block["maintenance_usd"] = sum(upkeep for _, upkeep in known)
-        if all(running):
-            block["total_usd"] = sum(block.values())
-    return block
-
-
-def _cost_of(account: RunAccount, shares: Rates, site_j: FloatArray, busy_s: FloatArray) -> float | None:
-    """What a stream's jobs cost: running costs by facility energy, equipment by device-seconds; None if unknown."""
-    total = 0.0
-    site_of = {site.name: site for site in account.sites}
-    for number, pool in enumerate(account.pools):
-        if not busy_s[number]:
-            continue
-        site = site_of[pool.site]
-        running, capital = _running_usd(account, site), _capital_usd(account, pool)
-        if not running or capital is None:
-            return None
-        used_j = float(site.series.facility_w @ site.series.interval_s)
-        if used_j:
-            total += sum(running.values()) * float(site_j[number]) / used_j
-        total += sum(capital) * float(busy_s[number]) / float(shares.busy_s[:, number].sum())
-    return total
 
 
 # ---------------------------------------------------------------- trust

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcsim.results import energy
-from dcsim.results.account import BOUNDARIES, RunAccount
+from dcsim.results.account import BOUNDARIES, RunAccount, SiteAccount
 from dcsim.results.energy import Rates
 from dcsim.results.recorder import JobBlock
 from dcsim.scenario.streams import Slo
@@ -224,6 +224,21 @@ def racks(account: RunAccount) -> Table:
     }
 
 
+def _on_site(site: SiteAccount) -> Table:
+    """Grid, solar plant and battery of a site; zeros where it has none of its own."""
+    if site.onsite is None:
+        own = dict.fromkeys(("export_w", "solar_w", "battery_w", "stored_j"), np.zeros_like(site.series.facility_w))
+        return {"grid_w": site.series.facility_w, **own}
+    flows = site.onsite.flows
+    return {
+        "grid_w": flows.import_w,
+        "export_w": flows.export_w,
+        "solar_w": site.onsite.solar_w,
+        "battery_w": flows.discharge_w - flows.charge_w,
+        "stored_j": flows.stored_j,
+    }
+
+
 def facility(account: RunAccount) -> Table:
     """Power, water, carbon and cost of each site in each interval, by site and then by time."""
     starts = account.cells.edges_s[:-1]
@@ -245,4 +260,6 @@ def facility(account: RunAccount) -> Table:
                 "cost_usd": series.cost_usd if "price" in site.known else unknown,
             }
         )
+        if any(each.onsite is not None for each in account.sites):
+            pieces[-1] |= _on_site(site)
     return {key: np.concatenate([piece[key] for piece in pieces]) for key in pieces[0]}

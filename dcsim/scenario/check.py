@@ -13,10 +13,10 @@ from dcsim.scenario.hardware import Curve, CustomNode, Pool
 from dcsim.scenario.laws import Tokens
 from dcsim.scenario.loops import Closed, Sessions
 from dcsim.scenario.models import Outage, Scenario
+from dcsim.scenario.onsite import ClearSky
 from dcsim.scenario.problems import Problem
 from dcsim.scenario.replay import Replay
 from dcsim.scenario.shape import Path, Step
-from dcsim.scenario.sites import SeriesFile
 from dcsim.scenario.sizes import GivenService, Sizes
 from dcsim.scenario.streams import Needs, Stream
 from dcsim.units import write
@@ -70,9 +70,14 @@ def _one_of(path: Path, part: object, first: str, second: str) -> Iterator[Probl
 
 def _sites(scenario: Scenario) -> Iterator[Problem]:
     for name, site in scenario.sites.items():
-        if isinstance(site.carbon_intensity, SeriesFile) and scenario.start is None:
-            reason = "a file over time needs to know when the run begins, want the key 'start' of the scenario"
-            yield Problem(("sites", name, "carbon_intensity"), reason)
+        if scenario.start is None:
+            reason = "a signal over time needs to know when the run begins, want the key 'start' of the scenario"
+            yield from (Problem(("sites", name, *path), reason) for path in site.dated())
+        if site.solar is not None and isinstance(site.solar.sun, ClearSky) and site.place is None:
+            yield Problem(("sites", name, "solar", "sun"), "a clear sky needs the latitude of a `place`")
+        if site.battery is not None and site.battery.first < site.battery.least:
+            found = f"found {site.battery.first:g}, want at least {site.battery.least:g}, what stays in the battery"
+            yield Problem(("sites", name, "battery", "first"), found)
 
 
 def _racks(scenario: Scenario) -> Iterator[Problem]:

@@ -89,6 +89,8 @@ def _linked(path: Path) -> Iterator[Path]:
 def _file(path: Path, text: str, *, folder_ok: bool) -> Path:
     if path.is_dir() and not folder_ok:
         raise FileProblem(f"found {shown(text)}, which is a folder, want a file")
+    if not path.is_file() and not path.is_dir():  # a pipe would be waited for, a device read without end
+        raise FileProblem(f"found {shown(text)}, which is no regular file")
     return path
 
 

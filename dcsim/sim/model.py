@@ -32,6 +32,9 @@ from dcsim.sim.loops import Loop
 from dcsim.sim.meters import Meter
 from dcsim.sim.plant import SitePlant
 
+#: Bad rows of a stream's trace that a run's warnings quote; the others are only counted.
+_MOST_TOLD = 3
+
 
 class Model:
     """One run of one scenario. Everything of it can be read, and much of it changed, while it runs."""
@@ -52,6 +55,8 @@ class Model:
         self.uses = {
             name: demand.uses(name, stream, pools, catalog, seed, on) for name, stream in scenario.streams.items()
         }
+        self.told: list[str] = []
+        """what a user should know of the traces"""
         demand.check_decode_pools(self.uses)
         for stream in scenario.streams.values():
             if stream.workload is not None:  # what it left to its kind of work was filled in before the run
@@ -209,6 +214,7 @@ class Model:
         known |= {"run_s"} if stream.service is not None else set()
         for block in self._replays.get(name, ()):
             known |= set(block.columns)
+        self._check_kinds(name)
         if name in self._gangs() and stream.needs.devices == 0:
             raise ScenarioError(
                 f"streams.{name}.needs.devices: found 0, but the trace says how many processors each job holds, want 1"
@@ -232,6 +238,26 @@ class Model:
         if stream.sizes is not None and not any("input_tokens" in use.columns for use in self.uses[name].values()):
             raise ScenarioError(f"streams.{name}.sizes: found tokens, but model '{stream.model}' takes none")
 
+    def _check_kinds(self, name: str) -> None:
+        """ScenarioError for jobs of a trace that hold cores only, on devices; a warning for those with part of one."""
+        stream = self.scenario.streams[name]
+        for block in self._replays.get(name, ()) if stream.service is not None and stream.needs.devices else ():
+            if "device_kind" in block.columns:
+                cpu = [number for number, kind in enumerate(block.labels["device_kind"]) if kind == "cpu"]
+                found = int(np.isin(block.columns["device_kind"], cpu).sum())
+                if found:
+                    raise ScenarioError(
+                        f"streams.{name}: found {found:,} jobs in its trace that hold host cores and no device; want "
+                        "`select: gpu` in arrivals, and for the others a stream with needs {devices: 0, cores: 1}"
+                    )
+            if "share" in block.columns and stream.needs.share == 1.0:
+                parts = int((block.columns["share"] < 1.0).sum())
+                if parts:
+                    self.told.append(
+                        f"streams.{name}: {parts:,} jobs of its trace hold a part of a device; each takes a whole one, "
+                        "as needs.share says nothing else"
+                    )
+
     def _longest(self, name: str) -> int:
         """Tokens of the longest request that a stream may bring."""
         spec = self.scenario.streams[name].sizes
@@ -247,6 +273,7 @@ class Model:
             for name, blocks in self._replays.items()
             if self.scenario.streams[name].service is not None
             and any("processors" in block.columns for block in blocks)
+            and not (self.scenario.streams[name].needs.devices == 0 and all("cores" in b.columns for b in blocks))
         }
         return replayed | {name for name in self.scenario.streams if self._mixed(name)}
 
@@ -274,6 +301,7 @@ class Model:
     def _feed(self, name: str, blocks: Iterator[workload.Block], over: Event) -> Iterator[clock.Block]:
         for block in blocks:
             self.dropped[name].update(block.dropped)
+            self.told += [f"streams.{name}: bad row left out: {line}" for line in block.told[:_MOST_TOLD]]
             first = self.reserve(name, block.arrival_s, dict(block.columns), block.labels)
             if name in self._varied and block.usage is not None:
                 self.fleet.pieces.extend(first, block.usage.bounds, block.usage.seconds, block.usage.demand)

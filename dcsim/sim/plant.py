@@ -10,26 +10,42 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dcsim.catalog import Catalog
 from dcsim.cluster.topology import Cluster
 from dcsim.errors import ScenarioError
-from dcsim.facility import chain, series_file
+from dcsim.facility import chain, onsite
+from dcsim.facility.battery import Battery, Bounds, by_signal, peak_shaving, self_consumption
+from dcsim.facility.onsite import OnSite, Tariff
 from dcsim.facility.plant import ConstantPlant
 from dcsim.facility.power import Bank, from_entry
-from dcsim.facility.series import Steps, utc
-from dcsim.scenario import files
 from dcsim.scenario.models import Scenario
-from dcsim.scenario.sites import SeriesFile, Site
+from dcsim.scenario.onsite import CarbonThreshold, PeakShaving, PriceThreshold, SelfConsumption, Storage
+from dcsim.scenario.signals import Varying
+from dcsim.scenario.sites import Site
 from dcsim.service import FloatArray
 from dcsim.sim.meters import Meter
+from dcsim.sim.signals import Reader
 
 #: Power supplies of a node: two, each able to carry all of it (N+N).
 SUPPLIES = 2
 #: Rating of UPS and transformer over the most that the racks can draw, unless the scenario says otherwise.
 HEADROOM = 1.25
+
+#: Key of a site -> field of its chain.
+_FIELD: Mapping[str, str] = {
+    "carbon_intensity": "carbon_g_per_kwh",
+    "energy_price": "price_usd_per_kwh",
+    "water_intensity": "ewif_l_per_kwh",
+}
+_WORDS: Mapping[str, str] = {
+    "carbon_g_per_kwh": "carbon intensity",
+    "price_usd_per_kwh": "energy price",
+    "ewif_l_per_kwh": "water intensity",
+}
 
 
 class SitePlant:
@@ -55,12 +71,21 @@ class SitePlant:
         """power of each cell's part of its rack's switches, W"""
         specs = [cluster.pools[pool].spec for pool in cluster.cell_pool[self.cells].tolist()]
         nameplate_w = float(sum(spec.max_w * nodes for spec, nodes in zip(specs, self._nodes, strict=True)))
-        self.chain = _chain(scenario.sites[name], catalog, HEADROOM * (nameplate_w + float(self.switch_w.sum())))
+        site = self._site = scenario.sites[name]
+        _check_policy(site, catalog, name)
+        self.rating_w = site.power_rating or HEADROOM * (nameplate_w + float(self.switch_w.sum()))
+        """rated output of UPS and transformer, by which the building is sized too, W"""
+        self.chain = _chain(site, catalog, self.rating_w)
         """what stands behind the racks' meters; may be replaced between two bookings"""
-        self.carbon: Steps | None = _carbon(scenario, name, folder)
-        """carbon intensity over the run where it varies, instead of the chain's [g/kWh]"""
-        self.changes_s = [] if self.carbon is None else self.carbon.inside(0.0, inf).tolist()
-        """moments at which it takes another value, s"""
+        reader = Reader(scenario, catalog, name, folder)
+        self.signals = {_FIELD[key]: signal for key, signal in reader.grid().items()}
+        """field of the chain -> what it is over the run where it varies"""
+        self.solar_w = reader.solar_w()
+        """power that the photovoltaics can give, W; None without any"""
+        self.changes_s = sorted({at for signal in self.signals.values() for at in signal.inside(0.0, inf).tolist()})
+        """moments at which a signal takes another value, s"""
+        self.tariff: list[dict[str, FloatArray]] = []
+        """the signals' means over the intervals of each booking, shape (intervals,)"""
         self.series: list[chain.FacilitySeries] = []
         self.it_w: list[FloatArray] = []
         """power at the racks' meters of each cell, one array of shape (intervals, cells) a booking, W"""
@@ -91,10 +116,13 @@ class SitePlant:
 
     def _evaluate(self, it_w: FloatArray, spans_s: FloatArray, edges_s: list[float]) -> chain.FacilitySeries:
         site, feed_w = self.chain, it_w
-        if self.carbon is not None:
-            site = replace(site, carbon_g_per_kwh=self.carbon.means(edges_s))
-            if edges_s[-1] > self.carbon.end_s:
-                self.warnings.add(f"site {self.name}: the run outlasts its carbon intensity, whose last value is kept")
+        means: dict[str, Any] = {field: signal.means(edges_s) for field, signal in self.signals.items()}
+        site = replace(site, **means)
+        for field, signal in self.signals.items():
+            if edges_s[-1] > signal.end_s:
+                kept = f"the run outlasts its {_WORDS[field]}, whose last value is kept"
+                self.warnings.add(f"site {self.name}: {kept}")
+        self.tariff.append({field: np.broadcast_to(getattr(site, field), it_w.shape) for field in _FIELD.values()})
         if site.ups is not None:
             ups = self._fitting(site.ups, it_w, "UPS")
             site, feed_w = replace(site, ups=ups), it_w + ups.loss_w(it_w)
@@ -104,6 +132,24 @@ class SitePlant:
         if series.pue_below_losses.any():
             self.warnings.add(f"site {self.name}: the plant's PUE leaves no room for the losses of UPS and transformer")
         return series
+
+    def behind_the_meter(self, series: chain.FacilitySeries) -> tuple[chain.FacilitySeries, OnSite | None]:
+        """The series of the whole run with the site's solar plant and battery, and what those did; None without any."""
+        site = self._site
+        if self.solar_w is None and site.battery is None:
+            return series, None
+        edges_s = self.meter.edges_s
+        solar_w = np.zeros_like(series.facility_w)
+        if self.solar_w is not None:
+            solar_w = self.solar_w.means(edges_s)
+            if edges_s[-1] > self.solar_w.end_s:
+                self.warnings.add(f"site {self.name}: the run outlasts its sunlight, whose last value is kept")
+        signals = {field: np.concatenate([part[field] for part in self.tariff]) for field in _FIELD.values()}
+        store, bounds = None, None
+        if site.battery is not None:
+            store, bounds = _battery(site.battery), _bounds(site.battery.policy, signals, len(solar_w))
+        tariff = Tariff(**signals, export_usd_per_kwh=site.export_price)
+        return onsite.apply(series, solar_w, store, bounds, tariff, export=site.export)
 
     def _fitting(self, bank: Bank, out_w: FloatArray, what: str) -> Bank:
         """The same bank, or one just large enough, with a warning: an overload must not cost a finished run."""
@@ -136,46 +182,59 @@ def _switches(scenario: Scenario, catalog: Catalog, cluster: Cluster) -> FloatAr
 
 def _chain(site: Site, catalog: Catalog, rated_w: float) -> chain.Site:
     place = catalog.get(site.place, "place") if site.place else None
-    rated_w = site.power_rating or rated_w
 
     def bank(name: str) -> Bank | None:
         return None if name == "none" or rated_w <= 0.0 else Bank(from_entry(catalog.get(name, "curve")), rated_w)
 
-    def figure(given: float | None, key: str) -> float:
+    def figure(given: float | Varying | None, key: str) -> float:
+        if isinstance(given, Varying):
+            return 0.0  # its signal stands in for it
         return given if given is not None else place.get(key, 0.0) if place else 0.0
 
     return chain.Site(
         plant=ConstantPlant(site.plant.pue, site.plant.wue, site.plant.consumed),
         ups=bank(site.ups),
         transformer=bank(site.transformer),
-        carbon_g_per_kwh=figure(
-            None if isinstance(site.carbon_intensity, SeriesFile) else site.carbon_intensity, "carbon_g_per_kwh"
-        ),
+        carbon_g_per_kwh=figure(site.carbon_intensity, "carbon_g_per_kwh"),
         price_usd_per_kwh=figure(site.energy_price, "price_usd_per_kwh"),
         ewif_l_per_kwh=figure(site.water_intensity, "ewif_l_per_kwh"),
     )
 
 
-def _carbon(scenario: Scenario, name: str, folder: Path | None) -> Steps | None:
-    """Carbon intensity of a site from a file, from the start of the run. ScenarioError where it does not cover it."""
-    signal = scenario.sites[name].carbon_intensity
-    if not isinstance(signal, SeriesFile):
-        return None
-    where = f"sites.{name}.carbon_intensity"
-    if scenario.start is None:
-        raise ScenarioError(f"{where}: a file over time needs the key 'start' of the scenario")
-    path = Path(signal.path)
-    try:
-        if not path.is_absolute():  # a loaded scenario has no others
-            path = files.resolve(signal.path, folder or Path.cwd(), own=folder is None)
-    except files.FileProblem as error:
-        raise ScenarioError(f"{where}.path: {error}") from None
-    steps = series_file.read(path, time=signal.time, column=signal.column, hold=signal.gaps == "hold")
-    first_s = scenario.start.timestamp()
-    last_s = first_s + scenario.duration
-    if not steps.covers(first_s, last_s):
-        raise ScenarioError(
-            f"{where}: {path} reaches from {utc(float(steps.start_s[0]))} to {utc(steps.end_s)}, "
-            f"but the run lasts from {utc(first_s)} to {utc(last_s)}"
-        )
-    return steps.since(first_s)
+Policy = SelfConsumption | CarbonThreshold | PriceThreshold | PeakShaving
+
+
+def _check_policy(site: Site, catalog: Catalog, name: str) -> None:
+    """ScenarioError where the battery follows a signal that nothing is known of, or charges and discharges at once."""
+    if site.battery is None or not isinstance(site.battery.policy, CarbonThreshold | PriceThreshold):
+        return
+    where, policy = f"sites.{name}.battery.policy", site.battery.policy
+    key, field = (
+        ("carbon_intensity", "carbon_g_per_kwh")
+        if isinstance(policy, CarbonThreshold)
+        else ("energy_price", "price_usd_per_kwh")
+    )
+    if getattr(site, key) is None and (site.place is None or field not in catalog.get(site.place, "place")):
+        raise ScenarioError(f"{where}: it follows the {_WORDS[field]}, want the key '{key}' of the site")
+    if not policy.charge_below < policy.discharge_above:
+        raise ScenarioError(f"{where}: charge_below must lie below discharge_above")
+
+
+def _battery(given: Storage) -> Battery:
+    return Battery(
+        capacity_j=given.capacity,
+        charge_w=given.charge_rate * given.capacity,
+        discharge_w=given.discharge_rate * given.capacity,
+        efficiency_in=given.efficiency_in,
+        efficiency_out=given.efficiency_out,
+        least=given.least,
+        first=given.first,
+    )
+
+
+def _bounds(policy: Policy, signals: Mapping[str, FloatArray], steps: int) -> Bounds:
+    if isinstance(policy, CarbonThreshold):
+        return by_signal(signals["carbon_g_per_kwh"], policy.charge_below, policy.discharge_above)
+    if isinstance(policy, PriceThreshold):
+        return by_signal(signals["price_usd_per_kwh"], policy.charge_below, policy.discharge_above)
+    return peak_shaving(steps, policy.limit) if isinstance(policy, PeakShaving) else self_consumption(steps)

@@ -134,11 +134,13 @@ def _mixture(spec: Spec, catalog: Catalog) -> Law:
     ends = np.cumsum(shares / shares.sum())
 
     def draw(generator: np.random.Generator, count: int) -> FloatArray:
-        chosen = np.minimum(np.searchsorted(ends, generator.random(count), side="right"), len(parts) - 1)
+        # two numbers per row, so that rows do not depend on how many are drawn at a time
+        first, second = generator.random((count, 2)).T
+        chosen = np.minimum(np.searchsorted(ends, first, side="right"), len(parts) - 1)
         values = np.empty(count)
         for number, part in enumerate(parts):
             rows = np.flatnonzero(chosen == number)
-            values[rows] = part.draw(generator, len(rows))
+            values[rows] = part.quantile(second[rows])
         return values
 
     middles = (np.arange(_STRATA) + 0.5) / _STRATA

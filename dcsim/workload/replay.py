@@ -113,7 +113,9 @@ def _rounds(
         raise ScenarioError(
             f"{where}.resample: found {spec.resample:g} s, want at most the length of the trace, {period_s:g} s"
         )
-    return _resampled(jobs, int(period_s / spec.resample), spec.resample, end_s, random)
+    if (pieces := period_s / spec.resample) > MAX_JOBS:
+        raise ScenarioError(f"{where}.resample: found {pieces:,.0f} blocks in the trace, want at most {MAX_JOBS:,}")
+    return _resampled(jobs, int(pieces), spec.resample, end_s, random)
 
 
 def _period_s(jobs: Block, spec: Replay, where: str) -> float:

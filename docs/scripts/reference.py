@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -121,7 +122,8 @@ def _words(kind: Any) -> str:
         return f"list of {_words(parts[0])}" if origin is list else f"name: {_words(parts[1])}"
     if isinstance(kind, type) and issubclass(kind, Part):
         return f"[{kind.__name__}](#{kind.__name__.lower()})"
-    return {str: "text", int: "whole number", float: "number", bool: "true or false"}[kind]
+    named = {str: "text", int: "whole number", float: "number", bool: "true or false", datetime: "moment"}
+    return named[kind]
 
 
 def _default(field: FieldInfo) -> str:
@@ -199,7 +201,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "racks": _columns(columns.RACKS),
     "facility": _columns(columns.FACILITY),
     "summary": _keys(keys.SUMMARY),
-    "chip-run": _keys(chip_summary.SUMMARY),
+    "chip-run": _keys((*chip_summary.SUMMARY, *chip_summary.MEASURED)),
     "gpu-llm": _keys(gpu_summary.LANGUAGE),
     "gpu-batch": _keys(gpu_summary.BATCH),
     "gpu-training": _keys(gpu_summary.TRAINING),

@@ -13,7 +13,7 @@ from dcsim.results.keys import SUMMARY
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTION = {"mean", "p50", "p95", "p99"}
-NAMED = {"streams", "pools", "sites"}
+NAMED = {"streams", "pools", "sites", "tenants"}
 
 
 def _paths(block: dict[str, Any], path: str = "") -> dict[str, set[str]]:
@@ -34,7 +34,16 @@ def _paths(block: dict[str, Any], path: str = "") -> dict[str, set[str]]:
 
 @pytest.fixture(scope="module")
 def given() -> dict[str, set[str]]:
-    scenario = dcsim.load(ROOT / "scenarios" / "hybrid_pilot.yaml", {"duration": "5 min"})
+    given = {
+        "duration": "5 min",
+        "start": "2022-06-21T12:00Z",
+        "sites.virginia.solar": {"peak": "10 kW"},
+        "sites.virginia.battery": {"capacity": "10 kWh"},
+        "sites.virginia.heat_reuse": {"share": 0.2, "price": "0.02 USD/kWh"},
+        "sites.virginia.building": "cost-default",
+        "streams.chat.tenant": "lab",
+    }
+    scenario = dcsim.load(ROOT / "scenarios" / "hybrid_pilot.yaml", given)
     return _paths(dcsim.simulate(scenario).summary)
 
 

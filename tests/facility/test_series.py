@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from dcsim.errors import ScenarioError
 from dcsim.facility.series import Steps, stamped, utc
-from dcsim.facility.series_file import read
+from dcsim.facility.series_file import Layout, read
 
 DATA = os.environ.get("DCSIM_DATA")
 HOUR = 3600.0
 
 
 def test_a_table_without_gaps() -> None:
-    steps = stamped([0.0, HOUR, 2 * HOUR], [1.0, 2.0, 2.0], hold=False)
+    steps = stamped([0.0, HOUR, 2 * HOUR], [1.0, 2.0, 2.0], gaps="refuse")
     assert steps.end_s == 3 * HOUR
     assert steps.covers(0.0, 3 * HOUR)
     assert not steps.covers(-1.0, HOUR)
@@ -35,9 +35,9 @@ def test_a_table_without_gaps() -> None:
 
 def test_gaps_are_named_or_filled() -> None:
     moments, values = [0.0, HOUR, 2 * HOUR, 5 * HOUR, 7 * HOUR], [1.0, 2.0, np.nan, 4.0, 5.0]
-    with pytest.raises(ValueError, match=r"no value between 1970-01-01T02:00:00Z and .*05:00:00Z.*1 more gaps"):
-        stamped([0.0, HOUR, 2 * HOUR, 5 * HOUR, 6 * HOUR, 8 * HOUR], [1.0, 2.0, np.nan, 4.0, 5.0, 6.0], hold=False)
-    held = stamped(moments, values, hold=True)
+    with pytest.raises(ValueError, match=r"between 1970-01-01T02:00:00Z and .*05:00:00Z and .* 4 are missing"):
+        stamped([0.0, HOUR, 2 * HOUR, 5 * HOUR, 6 * HOUR, 8 * HOUR], [1.0, 2.0, np.nan, 4.0, 5.0, 6.0], gaps="refuse")
+    held = stamped(moments, values, gaps="hold")
     assert held.covers(0.0, 1e12)
     assert held.means([4 * HOUR, 6 * HOUR]).tolist() == [3.0]
 
@@ -48,13 +48,13 @@ def test_gaps_are_named_or_filled() -> None:
 )
 def test_a_table_that_makes_no_sense(moments: list[float], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        stamped(moments, np.ones(len(moments)), hold=False)
+        stamped(moments, np.ones(len(moments)), gaps="refuse")
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=20), st.lists(st.floats(0.1, 20.0), min_size=1, max_size=20))
 @settings(max_examples=60, deadline=None)
 def test_means_add_up_to_the_whole_whatever_the_edges_are(values: list[float], spans: list[float]) -> None:
-    steps = stamped(np.arange(len(values), dtype=float), values, hold=False)
+    steps = stamped(np.arange(len(values), dtype=float), values, gaps="refuse")
     edges = np.concatenate([[0.0], np.cumsum(spans)])
     whole = steps.means(edges[[0, -1]])[0] * edges[-1]
     assert float(steps.means(edges) @ np.diff(edges)) == pytest.approx(whole, abs=1e-6)
@@ -87,9 +87,9 @@ def test_a_csv_with_zones_and_without(tmp_path: Path, name: str) -> None:
 
 def test_columns_are_chosen(tmp_path: Path) -> None:
     path = csv(tmp_path, "local,ci,utc", "x,5,1970-01-01", "x,6,1970-01-02")
-    assert read(path, time="utc", column="ci").end_s == 2 * 86400.0
+    assert read(path, Layout(time="utc"), column="ci").end_s == 2 * 86400.0
     with pytest.raises(ScenarioError, match="found 2 columns beside 'utc', want `column`"):
-        read(path, time="utc")
+        read(path, Layout(time="utc"))
     with pytest.raises(ScenarioError, match="no column 'cj'"):
         read(path, column="cj")
 
@@ -154,7 +154,7 @@ def test_any_bytes_give_a_signal_or_a_scenario_error(tmp_path_factory: pytest.Te
     path = tmp_path_factory.mktemp("fuzz") / "x.csv"
     path.write_bytes(b"t,v\n" + data)
     with contextlib.suppress(ScenarioError):
-        assert isinstance(read(path, hold=True), Steps)
+        assert isinstance(read(path, Layout(gaps="hold")), Steps)
 
 
 @pytest.mark.skipif(not DATA, reason="DCSIM_DATA is not set")
@@ -177,6 +177,16 @@ def test_published_files(file: str, column: str | None, rows: int, first: float)
 @pytest.mark.skipif(not DATA, reason="DCSIM_DATA is not set")
 def test_the_raw_file_has_gaps_that_are_named() -> None:
     path = Path(DATA or "") / "data" / "grid" / "PJM_2022_hourly_raw_with_gaps.csv.gz"
-    with pytest.raises(ScenarioError, match=r"no value between 2022-03-13T07:00:00Z and 2022-03-14T05:00:00Z.*1 more"):
+    with pytest.raises(ScenarioError, match=r"between 2022-03-13T07:00:00Z and 2022-03-14T05:00:00Z and .* 23 are"):
         read(path, column="avg_CI")
-    assert read(path, column="avg_CI", hold=True).end_s == inf
+    assert read(path, column="avg_CI", layout=Layout(gaps="hold")).end_s == inf
+
+
+def test_gaps_are_drawn_straight_for_a_week_at_most() -> None:
+    moments, values = np.array([0.0, 1.0, 2.0, 5.0, 6.0]) * HOUR, [0.0, 1.0, 2.0, 8.0, 9.0]
+    steps = stamped(moments, values, gaps="interpolate")
+    assert steps.levels.tolist() == [0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 9.0]
+    assert steps.start_s.tolist() == [number * HOUR for number in range(7)]
+    assert steps.end_s == 7 * HOUR
+    with pytest.raises(ValueError, match="more than a week, too long to interpolate"):
+        stamped([0.0, HOUR, 2 * HOUR, 200 * HOUR], [1.0, 1.0, 1.0, 1.0], gaps="interpolate")

@@ -73,6 +73,7 @@ def test_the_script_and_the_engine_take_the_same_steps(data: Path, known: Catalo
             assert linear.memory_s + cached * cost.cache_s == pytest.approx(steps.memory_s[k])
 
 
+@pytest.mark.slow
 def test_catalog_numbers_are_those_of_the_fit(data: Path, known: Catalog) -> None:
     rows = read_rows(data / "mlenergy_v3.csv.gz", known)
     usable = ~rows.stalled & ~np.isin(rows.network, sorted(HELD_OUT))

@@ -16,6 +16,13 @@ from dcsim.service import SampledProfile
 from dcsim.sim import simulate
 
 BLOCKS = ("energy", "power", "efficiency", "water", "carbon", "cost")
+OWN_ENERGY = {
+    "place": "us-east-virginia",
+    "solar": {"peak": "10 kW"},
+    "battery": {"capacity": "10 kWh"},
+    "heat_reuse": {"share": 0.2, "price": "0.02 USD/kWh"},
+    "building": "cost-default",
+}
 PRICED = {"carbon_intensity": "400 g/kWh", "energy_price": "0.1 USD/kWh", "water_intensity": "2 L/kWh"}
 
 
@@ -105,7 +112,8 @@ def test_every_key_is_documented_and_a_full_run_has_nearly_all(scenario):
     run = scenario(
         {},
         {"chat": chat | {"runs_on": ["pool"], "tenant": "lab", "slo": {"ttft": "1 s", "tpot": "50 ms"}}},
-        sites={"hall": {"plant": {"kind": "constant", "pue": 1.3, "wue": "1 L/kWh"}} | PRICED},
+        sites={"hall": {"plant": {"kind": "constant", "pue": 1.3, "wue": "1 L/kWh"}} | PRICED | OWN_ENERGY},
+        start="2022-06-21T12:00Z",
         racks={"rack": rack},
     )
     summary = simulate(run).summary
@@ -142,7 +150,7 @@ def test_water_carbon_and_money_by_hand(scenario, round_numbers, monkeypatch):
     it_kwh, facility_kwh = 5500.0 / 3.6e6, 6600.0 / 3.6e6
     assert summary["energy"]["it_kwh"] == pytest.approx(it_kwh)
     assert summary["efficiency"] == pytest.approx(
-        {"pue": 1.2, "itue": 5500 / 3500, "tue": 6600 / 3500, "erf": 0.0, "mlc": 0.2, "elc": 0.0}
+        {"pue": 1.2, "itue": 5500 / 3500, "tue": 6600 / 3500, "erf": 0.0, "ere": 1.2, "mlc": 0.2, "elc": 0.0}
     )
     withdrawn, source = 5.0 * it_kwh, 2.0 * facility_kwh
     assert summary["water"] == pytest.approx(
@@ -159,6 +167,7 @@ def test_water_carbon_and_money_by_hand(scenario, round_numbers, monkeypatch):
     of_life = 100.0 / entry["it_lifetime_s"]
     chips = chip_band(100.0, 28.0).scaled(4)
     operational = 0.4 * facility_kwh
+    assert summary["carbon"].pop("embodied_by_part") == {"racks": summary["carbon"]["embodied_kg"]}
     assert summary["carbon"] == pytest.approx(
         {
             "operational_kg": operational,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,9 @@ def test_a_dataset_that_was_not_fetched_is_told_with_its_command(tmp_path, monke
 def test_an_unknown_dataset(tmp_path):
     with pytest.raises(files.FileProblem, match="did you mean"):
         files.resolve("dataset:azure-llm-2032-conv", tmp_path)
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(files.FileProblem, match="no regular file"):
+        files.resolve("pipe.csv", tmp_path)

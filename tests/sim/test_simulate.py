@@ -252,3 +252,18 @@ def test_rows_that_became_no_job_are_told_with_their_reasons(scenario, pool, tmp
     (warning,) = summary["trust"]["warnings"]
     assert warning.startswith("streams.s: rows of its trace that became no job: 2 ")
     assert "after the end" not in warning
+
+
+def test_the_first_bad_rows_are_told(scenario, pool, tmp_path):
+    trace = tmp_path / "trace.csv"
+    trace.write_text("arrived_at,num_prefill_tokens,num_decode_tokens\n0,5,5\n" + "1,x,5\n" * 5)
+    stream = {
+        "arrivals": {"kind": "trace", "path": str(trace), "format": "azure-llm", "bad_rows": "skip"},
+        "service": {"distribution": "fixed", "mean": "1 s"},
+        "runs_on": ["a"],
+    }
+    warnings = simulate(scenario({"a": pool()}, {"s": stream})).summary["trust"]["warnings"]
+    told = [warning for warning in warnings if "bad row left out" in warning]
+    assert [warning.split(",")[0] for warning in told] == [
+        f"streams.s: bad row left out: row {row}" for row in (3, 4, 5)
+    ]

@@ -37,7 +37,13 @@ ARRIVALS = st.one_of(
     kind("mmpp", rates=st.lists(RATE, min_size=3, max_size=3), stays=st.lists(TIME, min_size=3, max_size=3)),
     kind("mmpp", rates=st.just(["5/s", "0/s"]), changes=st.lists(st.lists(RATE, min_size=2, max_size=2), min_size=2)),
     kind("hawkes", rate=RATE, branching=st.floats(0.0, 0.99), decay=quantity(1e-3, 10.0, " s")),
-    kind("self-similar", rate=RATE, hurst=st.floats(0.51, 0.99), sources=st.floats(0.1, 1e3), on=quantity(1.0, 1e4, " s")),
+    kind(
+        "self-similar",
+        rate=RATE,
+        hurst=st.floats(0.51, 0.99),
+        sources=st.floats(0.1, 1e3),
+        on=quantity(1.0, 1e4, " s"),
+    ),
     kind(
         "clients",
         rate=RATE,
@@ -52,7 +58,7 @@ ARRIVALS = st.one_of(
 
 
 @given(ARRIVALS, st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_moments_are_sorted_and_inside_the_run_or_refused(arrivals, seed):
     try:
         stream = Stream.model_validate({"arrivals": arrivals, "runs_on": ["pool"], "model": "some-model"})

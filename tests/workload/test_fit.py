@@ -84,6 +84,7 @@ def test_the_variation_of_renewals_is_found():
     assert found["poisson"].gap_ks > 0.2
 
 
+@pytest.mark.slow
 def test_two_states_are_found():
     """Fast and slow for 100 s each: bursts that no law of independent gaps has."""
     states = mmpp.States.of_stays([9.0, 1.0], [100.0, 100.0])
@@ -105,6 +106,7 @@ def test_the_closed_forms_of_two_states_are_those_of_the_process():
     assert statistics.distance_to(gaps_s, ours.gaps) < 0.01
 
 
+@pytest.mark.slow
 def test_hours_of_the_day_are_found():
     shape = Profile.of([0.1] * 12 + [1.9] * 12)
     found = best(drawn(poisson.draw(0.05, 5 * 86_400.0, generator(), shape)))
@@ -114,6 +116,7 @@ def test_hours_of_the_day_are_found():
     assert factors[2:10].max() < 0.3
 
 
+@pytest.mark.slow
 def test_steps_of_ten_minutes_come_with_their_table():
     shape = Profile.of([0.4, 0.7, 1.1, 1.6, 1.3, 0.9], 3600.0)
     found = {one.name: one for one in fit_arrivals.fit(drawn(poisson.draw(3.0, 3600.0, generator(), shape)), "x", "-")}
@@ -226,6 +229,7 @@ def test_equal_sizes_are_written_as_numbers():
     assert found.block == {"distribution": "fixed", "mean": "1.25 s"}
 
 
+@pytest.mark.slow
 def test_tokens_depend_on_each_other_as_in_the_trace():
     random = generator(6)
     tokens_in = np.ceil(random.lognormal(6.0, 1.0, 12_000))
@@ -284,6 +288,7 @@ def test_what_is_written_runs_and_draws_as_promised(tmp_path):
     assert result.summary["jobs"]["completed"] > 0.9 * result.summary["jobs"]["submitted"]
 
 
+@pytest.mark.slow
 def test_a_mix_runs(tmp_path):
     random = generator(9)
     count = 4000

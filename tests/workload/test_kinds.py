@@ -259,7 +259,7 @@ JUNK = st.recursive(
 KEYS = st.sampled_from(["arrivals", "runs_on", "rate", "model", "service", "slo", "sizes", "needs", "training"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(KINDS), st.dictionaries(KEYS, JUNK, max_size=4))
 def test_nonsense_beside_a_workload_is_a_scenario_error_or_a_stream(kind, stream):
     with contextlib.suppress(ScenarioError):

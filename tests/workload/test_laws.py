@@ -200,3 +200,23 @@ def test_a_mix_draws_devices_times_and_outcomes_together() -> None:
 def test_unsound_mixes(other: dict[str, Any], words: str) -> None:
     with pytest.raises(CatalogError, match=words):
         _mix(**other)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"distribution": "gamma", "mean": "3 s", "cv": 0.7},
+        {"distribution": "pareto", "least": "1 s", "shape": 1.2},
+        {
+            "distribution": "mixture",
+            "parts": [
+                {"share": 3, "distribution": "lognormal", "mean": "1 s", "cv": 2.0},
+                {"share": 1, "distribution": "exponential", "mean": "20 s"},
+            ],
+        },
+    ],
+)
+def test_rows_do_not_depend_on_how_many_are_drawn_at_a_time(keys: dict[str, Any]) -> None:
+    made, whole, cut = law(**keys), generator(5, 0, "test"), generator(5, 0, "test")
+    parts = [made.draw(cut, count) for count in (1, 76, 923)]
+    assert np.concatenate(parts).tobytes() == made.draw(whole, 1000).tobytes()

@@ -151,7 +151,7 @@ anything = st.one_of(
 
 
 @given(st.sampled_from([*TASK_ROWS]), anything, st.sampled_from([*FRAGMENT_ROWS]), anything, st.booleans())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_stands_in_a_column_gives_jobs_or_a_trace_error(tmp_path, task, cells, fragment, rows, skip) -> None:
     fragments = {name: values[:3] for name, values in FRAGMENT_ROWS.items()} | {fragment: rows}
     path = write(tmp_path, {task: cells}, fragments)

@@ -111,7 +111,7 @@ _LINE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.tuples(_LINE, st.sampled_from([(", ", ": "), (",", ":")])), min_size=1, max_size=6),
     st.data(),

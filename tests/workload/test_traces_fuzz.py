@@ -195,7 +195,7 @@ def test_the_samples_are_good(tmp_path, function, format):
 
 
 @pytest.mark.parametrize(("function", "format"), CASES)
-@settings(_FUZZ, max_examples=100)
+@settings(_FUZZ, max_examples=30)
 @given(file=FILE, bad_rows=st.sampled_from(["refuse", "skip"]))
 def test_any_file_gives_jobs_or_a_trace_error(tmp_path, function, format, file, bad_rows):
     attempt(tmp_path, function, format, file, bad_rows)
