@@ -15,7 +15,10 @@ if TYPE_CHECKING:  # numpy is imported when a table is asked for: `dcsim --help`
     import numpy.typing as npt
 
 #: What an entry can be.
-KINDS = ("chip", "gpu", "system", "host", "rack", "curve", "model", "place", "cost", "profile", "sizes")
+KINDS = (
+    *("chip", "gpu", "system", "host", "rack", "curve", "cooling", "plant", "model"),
+    *("place", "climate", "cost", "profile", "sizes"),
+)
 
 #: How well a number is known; `docs/reference/catalog.md` defines each.
 GRADES = ("published", "measured", "derived", "fitted", "recalled", "estimate")

@@ -227,7 +227,7 @@ def _site(account: RunAccount, sites: Sequence[SiteAccount]) -> Block:
             parts[name] = parts.get(name, 0.0) + joules
     it_j, facility_j = parts.pop("it"), parts.pop("facility")
     plant_j = parts.pop("plant")
-    loss_j = parts["ups"] + parts["transformer"]
+    loss_j = parts["ups"] + parts["transformer"] + parts.get("pdu", 0.0)
     it_w = np.sum([site.series.it_w for site in sites], axis=0)
     facility_w = np.sum([site.series.facility_w for site in sites], axis=0)
     withdrawn, consumed, source = (
