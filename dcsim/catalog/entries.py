@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # numpy is imported when a table is asked for: `dcsim --help`
 
 #: What an entry can be.
 KINDS = (
-    *("chip", "gpu", "system", "host", "rack", "curve", "model", "place", "cost"),
-    *("fuel", "grid", "material"),
+    *("chip", "gpu", "system", "host", "rack", "curve", "cooling", "plant", "model"),
+    *("place", "climate", "cost", "fuel", "grid", "material"),
     *("workload", "profile", "sizes", "quantiles", "mix"),
 )
 

@@ -38,6 +38,7 @@ _PLAIN = {
     "nm": "feature size",
     "deg": "angle",
     "degC": "temperature",
+    "K": "temperature difference",
     "V": "voltage",
     "m": "length",
 }
@@ -97,6 +98,7 @@ SUFFIXES: dict[str, tuple[str, float]] = {
     "nm": ("feature size", 1.0),
     "deg": ("angle", 1.0),
     "c": ("temperature", 1.0),
+    "k": ("temperature difference", 1.0),
     "v": ("voltage", 1.0),
     "g_per_kwh": ("carbon_intensity", 1.0),
     "kg_per_kwh": ("carbon_intensity", 1e3),

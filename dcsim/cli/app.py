@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from dcsim.cli import bench, catalog, chip, data, gpu, new, output, replay, run, schema, validate, workload
+from dcsim.cli import bench, catalog, chip, data, facility, gpu, new, output, replay, run, schema, validate, workload
 from dcsim.errors import DcsimError
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.command("run")(run.command)
 app.command("replay")(replay.command)
 app.command("validate")(validate.command)
+app.command("facility")(facility.command)
 app.command("bench")(bench.command)
 app.command("schema")(schema.command)
 app.add_typer(chip.app, name="chip")

@@ -8,14 +8,15 @@ error, never an extrapolation.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from dcsim.catalog import Entry
-from dcsim.errors import CatalogError, ScenarioError
+from dcsim.errors import CatalogError, ScenarioError, nearest
 from dcsim.facility.arrays import FloatArray
 from dcsim.units import in_words
 
@@ -186,20 +187,101 @@ class LinearConverter(Converter):
 
 @dataclass(frozen=True)
 class Bank:
-    """A converter with its rating and its modules: one stage of a power chain."""
+    """A converter with its rating and its modules: one stage of a power chain.
+
+    Raises ScenarioError when staged_at is not above 0 and up to 1.
+    """
 
     converter: Converter
     rated_w: float
     """rated output of one module [W]"""
     modules: int = 1
+    """modules that can run"""
+    staged_at: float | None = None
+    """load of a module above which the next one is switched on; None keeps all of them on [1]"""
+
+    def __post_init__(self) -> None:
+        if self.staged_at is not None and not 0.0 < self.staged_at <= 1.0:
+            raise ScenarioError(f"{self.converter.name}: modules are staged at {self.staged_at:g}; allowed 0 to 1")
+
+    @property
+    def capacity_w(self) -> float:
+        """What all modules can deliver together [W]."""
+        return self.rated_w * self.modules
+
+    def failed(self, modules: int) -> Bank:
+        """The bank after so many modules have failed: the others take their load.
+
+        Raises ScenarioError when none is left.
+        """
+        if not 0 <= modules < self.modules:
+            raise ScenarioError(f"{self.converter.name}: {modules} of {self.modules} modules failed; one must be left")
+        return replace(self, modules=self.modules - modules)
+
+    def shed_w(self, out_w: npt.ArrayLike) -> FloatArray:
+        """Load above the capacity, which has to be shed, shape of out_w [W]."""
+        return np.maximum(np.asarray(out_w, dtype=np.float64) - self.capacity_w, 0.0)
+
+    def running(self, out_w: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Modules that are on, n = ceil(P/(staged_at P_r)), at least one, at most all, shape of out_w."""
+        out = np.asarray(out_w, dtype=np.float64)
+        if self.staged_at is None:
+            return np.full(out.shape, self.modules, dtype=np.int64)
+        wanted = np.ceil(out / (self.staged_at * self.rated_w) * (1 - _ROUNDING))
+        return np.clip(wanted, 1, self.modules).astype(np.int64)
 
     def loss_w(self, out_w: npt.ArrayLike) -> FloatArray:
         """Loss of the stage, shape of out_w [W]."""
-        return self.converter.loss_w(out_w, self.rated_w, self.modules)
+        if self.staged_at is None:
+            return self.converter.loss_w(out_w, self.rated_w, self.modules)
+        return self._by_modules(out_w, self.converter.loss_w)
+
+    def input_w(self, out_w: npt.ArrayLike) -> FloatArray:
+        """Power drawn by the stage, shape of out_w [W]."""
+        return np.asarray(self.loss_w(out_w) + np.asarray(out_w, dtype=np.float64))
 
     def marginal(self, out_w: npt.ArrayLike) -> FloatArray:
-        """dP_in/dP_out of the stage, shape of out_w [1]."""
-        return self.converter.marginal(out_w, self.rated_w, self.modules)
+        """dP_in/dP_out of the stage with the modules that are on, shape of out_w [1]."""
+        if self.staged_at is None:
+            return self.converter.marginal(out_w, self.rated_w, self.modules)
+        return self._by_modules(out_w, self.converter.marginal)
+
+    def _by_modules(self, out_w: npt.ArrayLike, of: Callable[[FloatArray, float, int], FloatArray]) -> FloatArray:
+        out = np.asarray(out_w, dtype=np.float64)
+        on = self.running(out)
+        found = np.empty(out.shape)
+        for count in np.unique(on).tolist():
+            there = on == count
+            found[there] = of(out[there], self.rated_w, count)
+        return found
+
+
+#: redundancy -> (strings, spare modules)
+REDUNDANCY: Mapping[str, tuple[int, int]] = {"N": (1, 0), "N+1": (1, 1), "N+2": (1, 2), "2N": (2, 0), "2N+1": (2, 1)}
+
+
+def redundant(
+    converter: Converter, load_w: float, redundancy: str = "N", modules: int = 1, staged_at: float | None = None
+) -> Bank:
+    """A stage for a load: `modules` equal ones carry all of it, and redundancy adds more, which share it.
+
+    N+1 adds a module; 2N doubles them (two strings, each able to carry everything); 2N+1 adds one to each string.
+
+    Parameters:
+        converter: one module
+        load_w: the most that the stage has to deliver [W]
+        redundancy: one of REDUNDANCY
+        modules: modules that carry the load
+        staged_at: as in Bank
+
+    Raises ScenarioError for an unknown redundancy, no module, or a load that is not positive.
+    """
+    if redundancy not in REDUNDANCY:
+        raise ScenarioError(f"redundancy is {redundancy[:20]!r}{nearest(redundancy[:20], REDUNDANCY)}")
+    if not (modules >= 1 and 0.0 < load_w < np.inf):
+        raise ScenarioError(f"{converter.name}: {modules} modules for {load_w:g} W; allowed: from 1, above 0 W")
+    strings, spare = REDUNDANCY[redundancy]
+    return Bank(converter, load_w / modules, strings * (modules + spare), staged_at)
 
 
 def from_entry(entry: Entry) -> Converter:

@@ -247,7 +247,7 @@ def _site(account: RunAccount, sites: Sequence[SiteAccount]) -> Block:
             parts[name] = parts.get(name, 0.0) + joules
     it_j, facility_j = parts.pop("it"), parts.pop("facility")
     plant_j = parts.pop("plant")
-    chain_j = parts["ups"] + parts["transformer"]
+    chain_j = parts["ups"] + parts["transformer"] + parts.get("pdu", 0.0)
     electric_j = chain_j + parts.get(BATTERY, 0.0)
     it_w = np.sum([site.series.it_w for site in sites], axis=0)
     facility_w = np.sum([site.series.facility_w for site in sites], axis=0)

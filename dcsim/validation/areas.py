@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dcsim.errors import DcsimError, nearest
-from dcsim.validation import catalog, chip, datacenter, gpu, queueing, serving
+from dcsim.validation import catalog, chip, datacenter, facility, gpu, queueing, serving
 from dcsim.validation.case import Area
 
-_RUNNING = (queueing.AREA, datacenter.AREA, chip.AREA, gpu.AREA, serving.AREA, catalog.AREA)
+_RUNNING = (queueing.AREA, datacenter.AREA, chip.AREA, gpu.AREA, serving.AREA, facility.AREA, catalog.AREA)
 AREAS: dict[str, Area] = {area.name: area for area in _RUNNING}
 
 #: areas whose cases can be recognised but not run: area -> kinds
@@ -26,7 +26,6 @@ PLANNED: dict[str, frozenset[str]] = {
             "walltime_kill",
         }
     ),
-    "facility": frozenset({"identity", "interruptions", "operating_point", "power_chain", "site_year"}),
     "reliability": frozenset(),
 }
 

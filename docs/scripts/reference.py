@@ -21,7 +21,7 @@ from typer.main import get_command
 
 from dcsim import units
 from dcsim.cli.app import app
-from dcsim.report import chip_summary, gpu_summary
+from dcsim.report import chip_summary, facility_summary, gpu_summary
 from dcsim.results import columns, keys
 from dcsim.scenario import models
 from dcsim.scenario.fields import Measure
@@ -205,6 +205,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "gpu-llm": _keys(gpu_summary.LANGUAGE),
     "gpu-batch": _keys(gpu_summary.BATCH),
     "gpu-training": _keys(gpu_summary.TRAINING),
+    "facility-year": _keys(facility_summary.SUMMARY),
     "scenario": _scenario,
     "policies": lambda: _names(ORDERS.names()),
     "placements": lambda: _names(PLACEMENTS.names()),

@@ -49,7 +49,7 @@ def test_expected_names_are_there() -> None:
 @pytest.mark.parametrize("name", catalog.load().names("curve"))
 def test_every_curve_is_a_converter(name: str) -> None:
     entry = catalog.load().get(name)
-    assert entry.facts["stage"] in ("psu", "pdu", "ups", "transformer")
+    assert entry.facts["stage"] in ("vrm", "psu", "pdu", "ups", "transformer")
     efficiency = from_entry(entry).efficiency([100e3, 500e3, 1e6], 1e6)
     assert (efficiency > 0.8).all()
     assert (efficiency < 1).all()
