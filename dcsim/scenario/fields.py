@@ -19,6 +19,8 @@ class Measure:
     example: str
     at_least: float | None = 0.0
     above: float | None = None
+    bare_zero: bool = False
+    """0 needs no unit"""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         number = core_schema.float_schema(ge=self.at_least, gt=self.above, allow_inf_nan=False)
@@ -29,13 +31,16 @@ class Measure:
         symbols = "|".join(unit for unit in units.DIMENSIONS[self.dimension] if unit)
         bare = self.dimension == "ratio"
         return {
-            "type": ["string", "number"] if bare else "string",
+            "type": ["string", "number"] if bare or self.bare_zero else "string",
+            **({"minimum": 0, "maximum": 0} if self.bare_zero else {}),
             "pattern": f"^ *{units.NUMBER} *({symbols}){'?' if bare else ''} *$",
             "examples": [self.example],
             "x-dimension": self.dimension,
         }
 
     def _read(self, value: object) -> float:
+        if self.bare_zero and str(value).strip() in ("0", "0.0"):
+            return 0.0
         return units.parse(value, self.dimension)
 
     def _write(self, value: float) -> str | float:

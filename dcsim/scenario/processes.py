@@ -10,8 +10,8 @@ from dcsim.scenario.fields import Measure, NamedOr, PositiveSeconds, Rate, Ratio
 from dcsim.scenario.part import Part
 
 Hours = NamedOr[Annotated[list[Annotated[float, Field(ge=0.0)]], Field(min_length=24, max_length=24)]]
-#: A rate that may be 0/s.
-AnyRate = Annotated[float, Measure("rate", "20/s")]
+#: A rate that may be 0/s, which needs no unit.
+AnyRate = Annotated[float, Measure("rate", "20/s", bare_zero=True)]
 Variation = Annotated[float, Field(ge=0.01, le=100.0)]
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -110,11 +110,12 @@ class Mmpp(Part):
 
     kind: Literal["mmpp"]
     rates: Annotated[list[AnyRate], Field(min_length=2, max_length=100)]
-    """Arrival rate in each state; 0/s is a silent one."""
+    """Arrival rate in each state; 0 is a silent one."""
     stays: Annotated[list[PositiveSeconds], Field(min_length=2, max_length=100)] | None = None
     """Mean time that each state lasts; each of the others is equally likely to follow. Or `changes`."""
     changes: Annotated[list[list[AnyRate]], Field(min_length=2, max_length=100)] | None = None
-    """Row i, column j: rate of change from state i to state j (the diagonal is not read). Or `stays`."""
+    """Row i, column j: rate of change from state i to state j (write 0 on the diagonal, which is not read). Or
+    `stays`."""
 
 
 class Hawkes(Part):

@@ -59,13 +59,14 @@ def jobs(block: Block, *, timed: bool = True) -> dict[str, Any]:
 
 def _arrivals(arrival_s: FloatArray) -> dict[str, Any]:
     gaps = np.diff(arrival_s)
+    gap_cv = statistics.variation(gaps)
     found: dict[str, Any] = {
         "first_s": float(arrival_s[0]),
         "last_s": float(arrival_s[-1]),
         "span_s": statistics.span_s(arrival_s),
         "rate_hz": statistics.rate_hz(arrival_s),
-        "gap_cv": statistics.variation(gaps),
-        "gap_lag1": statistics.correlation(gaps[:-1], gaps[1:]),
+        "gap_cv": gap_cv,
+        "gap_lag1": None if gap_cv is None else statistics.correlation(gaps[:-1], gaps[1:]),
         "at_the_same_time": float((gaps == 0.0).mean()) if len(gaps) else 0.0,
     }
     if len(gaps) >= _LEAST_GAPS and gaps.any():

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from dcsim.errors import TraceError
 from dcsim.workload import traces
-from dcsim.workload.traces import _text
+from dcsim.workload.traces import _native, _table, _text
 
 Holds = Literal["read", "items", "rates", "machines"]
 
@@ -76,6 +76,14 @@ def guess(path: Path) -> Guess:
     found = list(dict.fromkeys(one for one in _found(path) if one.format in traces.formats(one.holds)))
     if len(found) == 1:
         return found[0]
+    if path.is_dir():
+        folders = ", ".join(name for name in all_formats() if traces.reads_folders(name))
+        raise TraceError(f"{path}: found a folder, want a file; formats of folders, for --format: {folders}")
+    if not found and _suffix(path) == ".csv":
+        try:
+            _native.chosen(path, _table.header(path), traces.Reading(), timed=True)
+        except TraceError as error:  # what keeps it from being dcsim's own
+            raise TraceError(f"{error}; or say with --format what it is") from None
     why = f"may be {' or '.join(sorted({one.format for one in found}))}" if found else "cannot be told from the file"
     raise TraceError(f"{path}: the format {why}; say it with --format: {', '.join(all_formats())}")
 

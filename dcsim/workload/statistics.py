@@ -25,6 +25,9 @@ LEAST_WINDOWS = 10
 #: Fewest arrivals in a mean window: in shorter ones there is next to nothing to see.
 LEAST_MEAN = 0.1
 
+#: Smallest variation that is given: what is below is the rounding of values that are all alike.
+LEAST_CV = 1e-6
+
 #: Windows over which counts are compared.
 LAGS = 10
 
@@ -60,9 +63,10 @@ def rate_hz(arrival_s: FloatArray) -> float | None:
 
 
 def variation(values: FloatArray) -> float | None:
-    """Standard deviation over mean (of the gaps, say); None without values or with mean 0."""
+    """Standard deviation over mean (of the gaps, say); None without values, with mean 0, or below LEAST_CV."""
     mean = float(values.mean()) if len(values) else 0.0
-    return float(values.std()) / mean if mean > 0.0 else None
+    found = float(values.std()) / mean if mean > 0.0 else 0.0
+    return found if found >= LEAST_CV else None
 
 
 def correlation(first: FloatArray, second: FloatArray) -> float | None:

@@ -110,6 +110,7 @@ def test_the_gain_of_each_swap_is_the_change_of_the_cost():
             assert gains[core, place_number] == pytest.approx(change, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_many_places_are_arranged_in_pairs():
     network = SpikingNetwork.layered([16, *[160] * 150], rates=0.1)
     chip = spec(cores=2048)

@@ -46,6 +46,8 @@ def _files(tmp_path):
     (tmp_path / "same.csv").write_text("submit_s,run_s\n" + "5,1\n" * 60)
     (tmp_path / "bad.csv").write_text("submit_s,run_s\n1,1\nx,2\n3,-1\n4,4\n")
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "semicolons.csv").write_text("submit_s;run_s\n5;1\n")
+    (tmp_path / "even.csv").write_text("submit_s,run_s\n" + "".join(f"{k * 0.1},0.3\n" for k in range(60)))
     (tmp_path / "text.txt").write_text("Dear all,\n")
     (tmp_path / "fleet.yaml").write_text(FLEET)
     (tmp_path / "two.yaml").write_text(FLEET + FLEET.partition("streams:\n")[2].replace("batch", "other"))
@@ -174,12 +176,24 @@ def test_saved_jobs_are_those_of_the_scenario(dcsim, ending):
     assert (again["rows"], again["gap_cv"]) == (drawn["rows"], drawn["gap_cv"])
 
 
+def test_the_rounding_of_equal_gaps_is_not_shown(dcsim):
+    found = json.loads(dcsim("workload", "show", "even.csv", "--json").out)
+    assert (found["gap_cv"], found["gap_lag1"], found["columns"]["run_s"]["cv"]) == (None, None, None)
+    assert found["rate_hz"] == pytest.approx(10.0)
+    text = dcsim("workload", "show", "even.csv").out
+    assert "CV of gaps" not in text
+    assert "gap and next" not in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (("show", "nowhere.csv"), "nowhere.csv: cannot read the trace: No such file"),
         (("show", "empty.csv"), "empty.csv: the file is empty"),
         (("show", "text.txt"), "text.txt: the format cannot be told from the file; say it with --format: acme, "),
+        (("show", "semicolons.csv"), "semicolons.csv, header: found ';' between the columns, want ','"),
+        (("show", "other.csv"), "other.csv, header: unknown column 'when'"),
+        (("show", "."), ".: found a folder, want a file; formats of folders, for --format: opendc, servegen"),
         (("show", "jobs.csv", "--format", "cvs"), "--format: unknown trace format 'cvs'; did you mean 'csv'?"),
         (("show", "jobs.csv", "--format", "swf"), "jobs.csv"),
         (("show", "jobs.csv", "--bad-rows", "skp"), "--bad-rows: found 'skp'; did you mean 'skip'?"),

@@ -187,6 +187,7 @@ def test_mesh_of_several_chips_frames_each() -> None:
     assert len(frames) == run.wiring.chips > 1
 
 
+@pytest.mark.slow
 def test_mesh_of_4096_cores() -> None:
     network = SpikingNetwork.layered([64, 4096], rates=0.02)
     spec = replace(ChipSpec.of(catalog.load().get("loihi")), cores=4096, cores_per_tile=1)

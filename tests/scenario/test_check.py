@@ -314,6 +314,7 @@ def test_contradictions_of_arrivals(changed, complaint, arrivals, line):
         f"kind: weekly, rate: 2/s, profile: {FLAT}, weekend: 70 %",
         "kind: gamma, rate: 2/s, cv: 3, profile: servegen-m-large",
         "kind: mmpp, rates: [1/s, 0/s], changes: [[0/s, 1/s], [1/min, 0/s]]",
+        "kind: mmpp, rates: [1/s, 0], changes: [[0, 1/s], [1/min, 0.0]]",
         "kind: clients, rate: 1/s, cv: [3, 1], count: 100, zipf: 1.1",
         f"{TRACE}, loop: true, period: 1 d, warp: {{profile: servegen-m-large, window: 5 min}}",
         f"{TRACE}, order: random, moments: {{kind: hawkes, rate: 1/s, branching: 50 %, decay: 1 s}}",

@@ -76,6 +76,7 @@ def test_poisson_arrivals_are_found_as_such():
     assert found.held_out_ks < 0.03
 
 
+@pytest.mark.slow
 def test_the_variation_of_renewals_is_found():
     arrival_s = drawn(renewal.draw(renewal.gamma(2.5), 2.0, 6000.0, generator()))
     found = {one.name: one for one in fit_arrivals.fit(arrival_s, "x", "made up")}
@@ -261,6 +262,7 @@ def test_a_mix_has_classes_states_and_times():
     assert ((jobs["state"] == 1.0) == (jobs["processors"] == 8.0)).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_jobs_without_sizes_have_arrivals_only():
     found = fit.fit(Block(drawn(poisson.draw(3.0, 300.0, generator()))), "x", "-")
     assert found.sizes == []

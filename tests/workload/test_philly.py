@@ -168,6 +168,7 @@ def test_elements_may_be_cut_anywhere_by_the_parts_in_which_the_file_is_read(rea
         assert read(jobs).labels == whole.labels
 
 
+@pytest.mark.slow
 def test_a_long_array_takes_the_memory_of_a_part(tmp_path):
     path = tmp_path / "log"
     one = json.dumps(DONE | {"note": "x" * 5000}, indent=1)

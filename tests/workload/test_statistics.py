@@ -31,6 +31,8 @@ def test_variation_of_gaps_by_hand():
     assert statistics.variation(np.diff(BY_HAND)) == pytest.approx(1.75 / 2.25)
     assert statistics.variation(np.zeros(0)) is None
     assert statistics.variation(np.zeros(3)) is None
+    assert statistics.variation(np.arange(100) * 1e-9 + 1.0) is None
+    assert statistics.variation(np.arange(100) * 1e-6 + 1.0) == pytest.approx(2.8866e-5, rel=1e-3)
 
 
 def test_counts_leave_out_the_last_window_that_is_not_full():

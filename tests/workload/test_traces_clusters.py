@@ -315,6 +315,51 @@ def test_sacct_wants_a_zone_and_passes_over_other_fields(tmp_path):
     np.testing.assert_array_equal(traces.read(path, "sacct").columns["wait_s"], [9.0])
 
 
+SPANS = """JobID|Submit|Start|Elapsed|Timelimit|NCPUS
+1|1709280000|1709280000|1-02:03:04|2-00:00:00|2
+2|1709280001|1709280001|00:10:00|30:00|2
+3|1709280002|1709280002|02:30|2|2
+4|1709280003|1709280003|01:00:00|UNLIMITED|2
+5|1709280004|1709280004|01:00:00|Partition_Limit|2
+6|1709280005|1709280005|01:00:00||2
+7|1709280006|1709280006|Unknown|60|2
+"""
+
+
+def test_sacct_spans_as_written(tmp_path):
+    path = tmp_path / "jobs.txt"
+    path.write_text(SPANS)
+    block = traces.read(path, "sacct")
+    assert values(block, "run_s", "requested_s") == {
+        "run_s": [93_784.0, 600.0, 120.0, 3600.0, 3600.0, 3600.0],  # the third ran over its limit of two minutes
+        "requested_s": [172_800.0, 1800.0, 120.0, 3600.0, 3600.0, 3600.0],
+    }
+    assert block.dropped == {"not ended": 1}
+
+
+def test_sacct_takes_raw_spans_where_both_are_there(tmp_path):
+    path = tmp_path / "jobs.txt"
+    path.write_text("JobID|Submit|Start|Elapsed|ElapsedRaw|Timelimit|TimelimitRaw|NCPUS\n7|0|9|x|50|x|1|2\n")
+    assert values(traces.read(path, "sacct"), "run_s", "requested_s") == {"run_s": [50.0], "requested_s": [60.0]}
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "limit", "message"),
+    [
+        ("90", "60", "column 'Elapsed': found '90', want a time such as 1-02:30:00, 02:30:00 or 30:00$"),
+        ("01:60:99", "60", "column 'Elapsed': found '01:60:99'"),
+        ("1-02:03", "60", "column 'Elapsed': found '1-02:03'"),
+        ("00:00:09", "soon", "column 'Timelimit': found 'soon', want a time such as .*, or minutes$"),
+        ("00:00:09", "9999999-00:00:00", "column 'Timelimit': found '9999999-00:00:00'"),
+    ],
+)
+def test_sacct_spans_that_are_none_are_refused(tmp_path, elapsed, limit, message):
+    path = tmp_path / "jobs.txt"
+    path.write_text(f"JobID|Submit|Start|Elapsed|Timelimit|NCPUS\n7|0|9|{elapsed}|{limit}|2\n")
+    with pytest.raises(TraceError, match=message):
+        traces.read(path, "sacct")
+
+
 def test_sacct_with_commas_is_refused(tmp_path):
     path = tmp_path / "jobs.txt"
     path.write_text("JobID,Submit,Start,ElapsedRaw\n")

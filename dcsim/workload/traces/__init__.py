@@ -30,7 +30,7 @@ from dcsim.workload.block import Block
 from dcsim.workload.traces._reading import Reading
 from dcsim.workload.traces._tables import Machines, Rates
 
-__all__ = ["Machines", "Rates", "Reading", "formats", "items", "machines", "rates", "read"]
+__all__ = ["Machines", "Rates", "Reading", "formats", "items", "machines", "rates", "read", "reads_folders"]
 
 _GIVES = {"read": "jobs", "items": "a list to pack", "rates": "arrival rates", "machines": "nodes"}
 
@@ -71,6 +71,11 @@ def machines(path: Path, format: str, reading: Reading | None = None) -> Machine
     return nodes
 
 
+def reads_folders(format: str) -> bool:
+    """Whether the path of a known format may be that of a folder."""
+    return bool(getattr(_module(format.replace("-", "_")), "FOLDERS", False))
+
+
 def _call(function: str, path: Path, format: str, reading: Reading | None) -> Any:
     known = sorted({name for each in _GIVES for name in formats(each)})
     if format not in known:
@@ -81,7 +86,7 @@ def _call(function: str, path: Path, format: str, reading: Reading | None) -> An
         raise TraceError(f"{path}: format '{format}' holds {gives}, not {_GIVES[function]}")
     asked = reading or Reading()
     _check_options(path, format, module, asked)
-    if Path(path).is_dir() and not getattr(module, "FOLDERS", False):
+    if Path(path).is_dir() and not reads_folders(format):
         raise TraceError(f"{path}: found a folder, want a file; format '{format}' reads no folders")
     return getattr(module, function)(Path(path), asked)
 

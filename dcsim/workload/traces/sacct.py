@@ -1,12 +1,14 @@
 """Slurm accounting, as `sacct --parsable2` (`-P`) prints it: a header and cells between `|`.
 
-Of the fields (`-o`), JobID, Submit, Start and ElapsedRaw must be there; read are User, Account, Partition, QOS, End,
-TimelimitRaw, State, NNodes, NCPUS, AllocTRES, ReqTRES and Priority too, in any order; others are passed over.
+Of the fields (`-o`), JobID, Submit, Start and ElapsedRaw or Elapsed must be there; read are User, Account, Partition,
+QOS, End, TimelimitRaw or Timelimit, State, NNodes, NCPUS, AllocTRES, ReqTRES and Priority too, in any order; others are
+passed over.
 
 - Times are the cluster's local ones without a zone: the option `timezone` names it. Unix times (SLURM_TIME_FORMAT=%s)
   and times with a zone need none. Arrivals count from the first job that is kept; wait = Start - Submit.
-- ElapsedRaw is in seconds, TimelimitRaw in minutes. A limit that is not a number (UNLIMITED, Partition_Limit, empty) is
-  the run time. A job that ran over its limit is killed at it.
+- ElapsedRaw is in seconds, TimelimitRaw in minutes. Where one is not there, Elapsed and Timelimit are read instead:
+  [[D-]HH:]MM:SS, a limit in minutes too. No limit (UNLIMITED, Partition_Limit, empty) is the run time.
+  A job that ran over its limit is killed at it.
 - Steps (`123.batch`) are left out: the job's row holds them all. Tasks of an array (`123_4`) and parts of a
   heterogeneous job (`123+0`) are jobs; `trace_id` is the number at the start.
 - Left out too: jobs that never started (Start is None or Unknown), still run (their State, or End is Unknown), or ran
@@ -19,13 +21,14 @@ TimelimitRaw, State, NNodes, NCPUS, AllocTRES, ReqTRES and Priority too, in any 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from dcsim.workload.block import Block, FloatArray
-from dcsim.workload.traces import _fleet
+from dcsim.workload.traces import _fleet, _table
 from dcsim.workload.traces._columns import (
     MAX_ID,
     MAX_PROCESSORS,
@@ -38,6 +41,7 @@ from dcsim.workload.traces._columns import (
     Moment,
     Number,
 )
+from dcsim.workload.traces._duration import Duration
 from dcsim.workload.traces._kept import Kept, between, load, since_first
 from dcsim.workload.traces._lines import Layout
 from dcsim.workload.traces._reading import Reading
@@ -46,6 +50,12 @@ OPTIONS = ("select", "timezone")
 
 _LAYOUT = Layout(delimiter="|", quotes=False)
 _NO_LIMIT = MISSING | {"UNLIMITED", "Partition_Limit", "INVALID"}
+_SPANS: dict[str, Column] = {
+    "ElapsedRaw": Number("ElapsedRaw", missing=MISSING),
+    "Elapsed": Duration("Elapsed", missing=MISSING),
+    "TimelimitRaw": Number("TimelimitRaw", most=MAX_S / 60.0, missing=_NO_LIMIT),
+    "Timelimit": Duration("Timelimit", minutes=True, missing=_NO_LIMIT),
+}
 _RUNNING = frozenset({"RUNNING", "PENDING", "SUSPENDED", "REQUEUED", "RESIZING", "CONFIGURING", "COMPLETING"})
 _LABELS = {"user": "User", "tenant": "Account", "queue": "Partition", "slo_class": "QOS"}
 _RESOURCE = re.compile(r"(?P<name>[A-Za-z0-9_/.:-]+)=(?P<count>\d+(?:\.\d+)?)(?P<unit>[KMGTP]?)")
@@ -54,13 +64,16 @@ _UNITS = {"": 2.0**20, "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "T": 2.0**40, "
 
 def read(path: Path, reading: Reading) -> Block:
     """Jobs with processors, share, cores, nodes, memory_bytes, wait_s, run_s, requested_s and labels."""
+    names = _table.header(path, _LAYOUT)
+    elapsed = _first_of(names, "ElapsedRaw", "Elapsed")
+    limit = _first_of(names, "TimelimitRaw", "Timelimit")
     columns: tuple[Column, ...] = (
         Identifier("JobID", r"^(?P<number>\d{1,15})(?:[_+][^.]*)?$"),
         Moment("Submit", reading.timezone, unix=True),
         Moment("Start", reading.timezone, unix=True, missing=MISSING),
         Moment("End", reading.timezone, unix=True, missing=MISSING),
-        Number("ElapsedRaw", missing=MISSING),
-        Number("TimelimitRaw", most=MAX_S / 60.0, missing=_NO_LIMIT),
+        _SPANS[elapsed],
+        _SPANS[limit],
         Label("State"),
         Number("NNodes", most=MAX_PROCESSORS, missing=MISSING),
         Number("NCPUS", most=MAX_PROCESSORS, missing=MISSING),
@@ -69,12 +82,12 @@ def read(path: Path, reading: Reading) -> Block:
         Number("Priority", most=MAX_ID, missing=MISSING),
         *(Label(name) for name in _LABELS.values()),
     )
-    required = ("JobID", "Submit", "Start", "ElapsedRaw")
+    required = ("JobID", "Submit", "Start", elapsed)
     kept = load(path, reading, columns, required, others=True, layout=_LAYOUT)
     table = kept.table
     kept.leave_out(np.isnan(table["JobID"]), "job step")
     kept.columns["trace_id"] = table["JobID"]
-    _times(kept)
+    _times(kept, elapsed, limit)
     _resources(kept)
     if "Priority" in table and not np.isnan(table["Priority"][kept.which]).any():
         kept.columns["priority"] = table["Priority"]
@@ -83,7 +96,11 @@ def read(path: Path, reading: Reading) -> Block:
     return kept.block(since_first(table["Submit"], kept.which))
 
 
-def _times(kept: Kept) -> None:
+def _first_of(names: Sequence[str], raw: str, written: str) -> str:
+    return written if written in names and raw not in names else raw
+
+
+def _times(kept: Kept, elapsed: str, limit: str) -> None:
     table = kept.table
     kept.leave_out(table["Start"] == NO_TIME, "never started")
     if "State" in table:
@@ -93,9 +110,11 @@ def _times(kept: Kept) -> None:
         kept.leave_out(runs[table["State"]], "not ended")
     if "End" in table:
         kept.leave_out(table["End"] == NO_TIME, "not ended")
-    _fleet.spans(kept, between(table["Submit"], table["Start"]), table["ElapsedRaw"], ("Start", "ElapsedRaw"))
+    _fleet.spans(kept, between(table["Submit"], table["Start"]), table[elapsed], ("Start", elapsed))
     run_s = kept.columns["run_s"]
-    limit_s = table["TimelimitRaw"] * 60.0 if "TimelimitRaw" in table else np.full(len(table), np.nan)
+    limit_s = table[limit] if limit in table else np.full(len(table), np.nan)
+    if limit == "TimelimitRaw":
+        limit_s = limit_s * 60.0
     known = limit_s > 0.0
     kept.columns["run_s"] = np.where(known, np.minimum(run_s, np.where(known, limit_s, 0.0)), run_s)
     if known[kept.which].any():
