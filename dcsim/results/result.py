@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -243,14 +243,21 @@ def _write_parquet(path: Path, kinds: Sequence[Column], pieces: Iterator[Table])
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    first = next(pieces, None)
-    schema = _schema(_present(kinds, first or {}))
+    ahead = list(islice(pieces, 1))
+    schema = _schema(_present(kinds, ahead[0] if ahead else {}))
     part = path.with_suffix(".part")
     try:
         with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            for piece in () if first is None else chain([first], pieces):
+            for piece in _handed_out(ahead, pieces):
                 values = [_arrow(piece[field.name], field.type) for field in schema]
                 writer.write_table(pa.Table.from_arrays(values, schema=schema), row_group_size=_ROWS)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _handed_out(ahead: list[Table], rest: Iterator[Table]) -> Iterator[Table]:
+    """What was read ahead and the rest, without keeping hold of any of it."""
+    while ahead:
+        yield ahead.pop()
+    yield from rest
