@@ -38,7 +38,7 @@ class Asked(NamedTuple):
         if self.bad_rows not in BAD_ROWS:
             raise DcsimError(f"--bad-rows: found '{self.bad_rows[:40]}'{nearest(self.bad_rows, BAD_ROWS)}")
         bad_rows = "skip" if self.bad_rows == "skip" else "refuse"
-        return Reading(bad_rows, self.timezone, self.mapping(), self.select)  # type: ignore[arg-type]
+        return Reading(bad_rows, self.timezone, self.mapping(), self.select)  # type: ignore[arg-type]  # checked above
 
     def mapping(self) -> dict[str, str]:
         """dcsim's names of columns -> the file's."""

@@ -100,7 +100,7 @@ def _scale(ax: Axes, image: object, low: float, high: float) -> None:
     """Bar of colours beside the map, marked at its ends and the middle."""
     figure = ax.get_figure(root=True)
     assert figure is not None
-    bar = figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02, aspect=28)  # type: ignore[arg-type]
+    bar = figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02, aspect=28)  # type: ignore[arg-type]  # stubs know no image
     ticks = [low, (low + high) / 2.0, high]
     bar.set_ticks(ticks, labels=[ratio(tick) for tick in ticks])
     bar.ax.tick_params(labelsize=_SMALL_PT, colors=MUTED, length=0)
