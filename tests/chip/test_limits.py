@@ -212,6 +212,7 @@ def test_a_network_that_nothing_holds_is_told_so():
     assert time.process_time() - start < 4.0
 
 
+@pytest.mark.slow
 def test_no_system_is_looked_for_where_that_would_take_long():
     network = SpikingNetwork.layered([1000, 20_000_000], name="huge")
     with pytest.raises(LimitError, match=r"needs 1,000 synapses into one neuron, has 256$"):

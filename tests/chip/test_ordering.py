@@ -69,6 +69,7 @@ def test_on_a_few_places_no_arrangement_is_better():
         assert cost(traffic, found, places) == pytest.approx(best)
 
 
+@pytest.mark.slow
 def test_hops_of_random_traffic_fall():
     places = Places.of(spec(cores=128), 1)
     traffic = random_traffic(128, 3, 0.05)

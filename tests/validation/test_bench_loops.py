@@ -27,6 +27,7 @@ def test_heap_loop_and_tutorial_agree_on_a_random_sample() -> None:
     assert sum(model.energy_j) == pytest.approx(4 * 100.0 * end + 150.0 * sum(service), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_bench_reports_every_figure() -> None:
     figures = bench.run(jobs=4000, tutorial_jobs=1000, repeats=1)
     assert figures["ratio_to_heapq"] == pytest.approx(figures["heapq_jobs_per_s"] / figures["jobs_per_s"])
